@@ -1,0 +1,43 @@
+/* Filling an sft_error: the one way in which a call of the library fails. */
+#ifndef SFT_SRC_BASE_ERROR_H
+#define SFT_SRC_BASE_ERROR_H
+
+#include <sft/base.h>
+
+/*
+ * Stores status, byte and a printf-like message, and returns status, so that a
+ * call can end with `return sft_fail(…)`. Whatever tensor or file an earlier use
+ * left in the error is cleared. error may be NULL. Text from outside goes through
+ * sft_show() first: a message holds no control characters.
+ */
+sft_status sft_fail(sft_error *error, sft_status status, uint64_t byte, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+
+/* The same for a failed system call: the message gets ": " and the system's words for it. */
+sft_status sft_fail_system(sft_error *error, sft_status status, int system_error,
+                           const char *format, ...) __attribute__((format(printf, 4, 5)));
+
+/* SFT_NO_MEMORY, in the same words everywhere. */
+sft_status sft_fail_memory(sft_error *error);
+
+/* Adds the tensor at fault to an error that was just filled. */
+void sft_error_tensor(sft_error *error, const char *name, size_t length);
+
+/* Adds the file at fault to an error that was just filled; does nothing if one is named already. */
+void sft_error_file(sft_error *error, const char *path);
+
+/* Text from outside, made fit for a message: escaped, and cut to a length people can read. */
+typedef struct sft_shown {
+    char text[120];
+} sft_shown;
+
+sft_shown sft_show(const char *text, size_t length);
+
+/*
+ * Escapes control characters, backslashes, quotes and malformed UTF-8 as \n, \xNN …, and
+ * appends the result at *used of a buffer of `size` bytes, which stays ended by NUL.
+ * What does not fit is left out but counted in *used.
+ */
+void sft_escape_append(char *buffer, size_t size, size_t *used, const char *text, size_t length);
+
+#endif

@@ -1,0 +1,95 @@
+#include "base/memory.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/checked.h"
+
+static void *default_allocate(void *context, size_t size) {
+    (void)context;
+    return malloc(size);
+}
+
+static void *default_reallocate(void *context, void *memory, size_t old_size, size_t new_size) {
+    (void)context;
+    (void)old_size;
+    return realloc(memory, new_size);
+}
+
+static void default_release(void *context, void *memory, size_t size) {
+    (void)context;
+    (void)size;
+    free(memory);
+}
+
+sft_allocator sft_allocator_of(const sft_allocator *given) {
+    static const sft_allocator over_malloc = {NULL, default_allocate, default_reallocate,
+                                              default_release};
+    return given != NULL ? *given : over_malloc;
+}
+
+bool sft_allocator_usable(const sft_allocator *given) {
+    return given == NULL ||
+           (given->allocate != NULL && given->reallocate != NULL && given->release != NULL);
+}
+
+/* malloc(0) may return NULL, which would read as a failure. */
+static size_t host_size(uint64_t size) {
+    return size == 0 ? 1 : (size_t)size;
+}
+
+void *sft_allocate(const sft_allocator *allocator, uint64_t size) {
+    if (size > PTRDIFF_MAX) {
+        return NULL;
+    }
+    return allocator->allocate(allocator->context, host_size(size));
+}
+
+void *sft_allocate_zeroed(const sft_allocator *allocator, uint64_t count, uint64_t size) {
+    uint64_t bytes;
+    if (!sft_multiply(count, size, &bytes)) {
+        return NULL;
+    }
+    void *memory = sft_allocate(allocator, bytes);
+    if (memory != NULL) {
+        memset(memory, 0, (size_t)bytes);
+    }
+    return memory;
+}
+
+void *sft_reallocate(const sft_allocator *allocator, void *memory, uint64_t old_size,
+                     uint64_t new_size) {
+    if (new_size > PTRDIFF_MAX) {
+        return NULL;
+    }
+    if (memory == NULL) {
+        return sft_allocate(allocator, new_size);
+    }
+    return allocator->reallocate(allocator->context, memory, host_size(old_size),
+                                 host_size(new_size));
+}
+
+void sft_release(const sft_allocator *allocator, void *memory, uint64_t size) {
+    if (memory != NULL) {
+        allocator->release(allocator->context, memory, host_size(size));
+    }
+}
+
+bool sft_grow(const sft_allocator *allocator, void **items, uint64_t *capacity, uint64_t count,
+              uint64_t item_size) {
+    if (count < *capacity) {
+        return true;
+    }
+    uint64_t wanted = *capacity + *capacity / 2 + 8;
+    uint64_t bytes;
+    if (!sft_multiply(wanted, item_size, &bytes)) {
+        return false;
+    }
+    void *grown = sft_reallocate(allocator, *items, *capacity * item_size, bytes);
+    if (grown == NULL) {
+        return false;
+    }
+    *items = grown;
+    *capacity = wanted;
+    return true;
+}
