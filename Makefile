@@ -1,0 +1,64 @@
+# The front door. Every target installs what it lacks (scripts/setup.sh), then calls CMake.
+
+SECONDS ?= 60
+PREFIX ?= /usr/local
+DESTDIR ?=
+JOBS ?= $(shell nproc)
+export JOBS
+
+.PHONY: all demo test test-foreign lint format fuzz bench install clean distclean help
+
+all:
+	@scripts/setup.sh build
+	@scripts/build.sh
+
+demo:
+	@scripts/setup.sh build
+	@scripts/demo.sh
+
+test:
+	@scripts/setup.sh test
+	@scripts/test.sh
+
+test-foreign:
+	@scripts/setup.sh foreign python
+	@scripts/test-foreign.sh
+
+lint:
+	@scripts/setup.sh lint
+	@scripts/lint.sh
+
+format:
+	@scripts/setup.sh lint
+	@scripts/lint.sh --fix
+
+fuzz:
+	@scripts/setup.sh fuzz
+	@scripts/fuzz.sh "$(SECONDS)"
+
+bench:
+	@scripts/setup.sh bench
+	@scripts/bench.sh
+
+install:
+	@scripts/setup.sh build
+	@scripts/build.sh --prefix "$(PREFIX)"
+	@DESTDIR="$(DESTDIR)" cmake --install build
+
+clean:
+	@find build -mindepth 1 -maxdepth 1 ! -name venv -exec rm -rf {} + 2>/dev/null || true
+
+distclean:
+	@rm -rf build
+
+help:
+	@echo 'make               the library and the command, as build/sft'
+	@echo 'make demo          what it can do, on a small trained network'
+	@echo 'make test          all tests: plain, under sanitizers, under valgrind'
+	@echo 'make test-foreign  the C tests as big-endian (s390x) and as 32-bit (i386) programs'
+	@echo 'make lint          formatting, static analysis, man pages, scripts'
+	@echo 'make format        formats the sources in place'
+	@echo 'make fuzz          every fuzz target for SECONDS=60'
+	@echo 'make bench         the benchmarks'
+	@echo 'make install       PREFIX=/usr/local DESTDIR='
+	@echo 'make clean         removes what was built; distclean also removes build/venv'

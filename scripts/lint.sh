@@ -1,0 +1,93 @@
+#!/bin/bash
+# lint.sh [--fix] - formatting and static analysis of every file; --fix only formats.
+set -uo pipefail
+cd "$(dirname "$0")/.."
+jobs=${JOBS:-2}
+venv=build/venv/lint/bin
+failed=0
+
+# Everything that is, or is about to be, under version control.
+files() {
+  git ls-files --cached --others --exclude-standard -- "$@" | while read -r file; do
+    [ -f "$file" ] && printf '%s\n' "$file"
+  done
+}
+
+# step NAME COMMAND... - runs one check; all of them run, whichever fails.
+step() {
+  local name=$1 start=$SECONDS
+  shift
+  if "$@"; then
+    printf 'ok      %-28s %3d s\n' "$name" $((SECONDS - start))
+  else
+    printf 'FAILED  %-28s %3d s\n' "$name" $((SECONDS - start))
+    failed=$((failed + 1))
+  fi
+}
+
+mapfile -t c_files < <(files '*.c' '*.h' '*.cpp' '*.hpp')
+mapfile -t python_files < <(files '*.py')
+mapfile -t shell_files < <(files '*.sh' .ci/run)
+mapfile -t man_files < <(files 'man/*.[135]')
+mapfile -t headers < <(cd include && files '*.h')
+
+if [ "${1-}" = --fix ]; then
+  clang-format -i "${c_files[@]}"
+  "$venv/ruff" check --quiet --fix "${python_files[@]}"
+  "$venv/ruff" format --quiet "${python_files[@]}"
+  exit
+fi
+
+configure() {
+  local log=build/lint.log
+  mkdir -p build
+  cmake -S . -B build/lint -DCMAKE_C_COMPILER=clang -DCMAKE_CXX_COMPILER=clang++ \
+    -DSFT_BUILD_TESTS=ON -DSFT_BUILD_EXAMPLES=ON -DSFT_BUILD_BENCH=ON >"$log" 2>&1 || {
+    cat "$log"
+    return 1
+  }
+}
+
+# Only the files that the build knows: it holds their flags.
+tidy() {
+  python3 - <<'END' | xargs -P "$jobs" -n 2 clang-tidy -p build/lint --quiet 2>/dev/null
+import json, os
+for path in sorted({entry["file"] for entry in json.load(open("build/lint/compile_commands.json"))}):
+    print(f"'{os.path.relpath(path)}'")
+END
+}
+
+check_cpp() {
+  cppcheck --enable=warning,performance,portability --error-exitcode=1 --inline-suppr --quiet \
+    --std=c11 --suppress=missingIncludeSystem -j "$jobs" -I include -I src src cli
+}
+
+headers_alone() {
+  local header language
+  for header in "${headers[@]}"; do
+    for language in 'gcc -std=c11 -x c' 'clang -std=c11 -x c' 'g++ -std=c++17 -x c++' \
+      'clang++ -std=c++17 -x c++'; do
+      # shellcheck disable=SC2086 # the words of a compiler's command line
+      echo "#include <$header>" |
+        $language -Wall -Wextra -Wpedantic -Werror -fsyntax-only -I include - || return 1
+    done
+  done
+}
+
+step 'configure' configure
+step 'headers alone, C11 and C++17' headers_alone
+step 'clang-format' clang-format --dry-run -Werror "${c_files[@]}"
+step 'cppcheck' check_cpp
+step 'clang-tidy' tidy
+step 'ruff check' "$venv/ruff" check --quiet "${python_files[@]}"
+step 'ruff format' "$venv/ruff" format --quiet --check "${python_files[@]}"
+step 'mypy' "$venv/mypy" --no-error-summary "${python_files[@]}"
+step 'shellcheck' shellcheck "${shell_files[@]}"
+if [ ${#man_files[@]} -gt 0 ]; then
+  step 'mandoc' mandoc -T lint -W warning "${man_files[@]}"
+fi
+if [ "$failed" -gt 0 ]; then
+  echo "lint: $failed checks failed"
+  exit 1
+fi
+echo 'lint: no complaints'

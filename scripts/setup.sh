@@ -1,0 +1,196 @@
+#!/bin/bash
+# setup.sh GROUP... - makes the machine ready for targets of the Makefile.
+#
+# Installs, with apt, the Debian packages whose tools are missing, and makes the Python
+# environments under build/venv that are missing or out of date. With everything present it
+# prints nothing and uses no network.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+log=build/setup.log
+
+# What a group needs: "package probe" lines. A probe is a command, a pattern for an absolute
+# path, or py:MODULE for a module of the system's Python. A line "venv NAME" asks for
+# build/venv/NAME with what tests/requirements-NAME.txt lists.
+group() {
+  case $1 in
+  build)
+    cat <<'END'
+gcc gcc
+libc6-dev /usr/include/stdio.h
+make make
+cmake cmake
+pkg-config pkg-config
+libssl-dev /usr/include/openssl/evp.h
+END
+    ;;
+  python)
+    cat <<'END'
+python3 python3
+python3-venv py:ensurepip
+END
+    ;;
+  everything) # what it takes to compile every file of the project
+    group build
+    group python
+    cat <<'END'
+g++ g++
+clang clang
+libcmocka-dev /usr/include/cmocka.h
+libjansson-dev /usr/include/jansson.h
+END
+    ;;
+  test)
+    group everything
+    cat <<'END'
+libclang-rt-14-dev /usr/lib/llvm-*/lib/clang/*/lib/linux/libclang_rt.asan*.a
+llvm llvm-symbolizer
+valgrind valgrind
+libc6-dbg /usr/lib/debug/.build-id
+strace strace
+venv peer
+END
+    ;;
+  fuzz)
+    group everything
+    cat <<'END'
+libclang-rt-14-dev /usr/lib/llvm-*/lib/clang/*/lib/linux/libclang_rt.fuzzer*.a
+llvm llvm-symbolizer
+END
+    ;;
+  lint)
+    group everything
+    cat <<'END'
+clang-format clang-format
+clang-tidy clang-tidy
+cppcheck cppcheck
+shellcheck shellcheck
+mandoc mandoc
+venv lint
+END
+    ;;
+  bench)
+    group build
+    group python
+    cat <<'END'
+g++ g++
+rapidjson-dev /usr/include/rapidjson/document.h
+venv bench
+END
+    ;;
+  foreign)
+    group build
+    cat <<'END'
+qemu-user qemu-s390x
+gcc-s390x-linux-gnu s390x-linux-gnu-gcc
+gcc-i686-linux-gnu i686-linux-gnu-gcc
+END
+    ;;
+  *)
+    echo "setup: no such group: $1" >&2
+    return 1
+    ;;
+  esac
+}
+
+is_there() {
+  case $1 in
+  /*) compgen -G "$1" >/dev/null ;;
+  py:*) python3 -c "import ${1#py:}" 2>/dev/null ;;
+  *) command -v "$1" >/dev/null ;;
+  esac
+}
+
+as_root() {
+  if [ "$(id -u)" -eq 0 ]; then
+    "$@"
+  elif command -v sudo >/dev/null; then
+    sudo "$@"
+  else
+    echo "setup: needs root or sudo to install: $*" >&2
+    return 1
+  fi
+}
+
+apt() {
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq "$@" >>"$log" 2>&1
+}
+
+install_packages() {
+  echo "setup: installing from Debian: $*"
+  if ! command -v apt-get >/dev/null; then
+    echo "setup: no apt-get here: install what these Debian packages hold, then run again" >&2
+    return 1
+  fi
+  mkdir -p build
+  # A fresh machine has no package lists, an old one may have outdated lists.
+  if ! apt install --yes --no-install-recommends "$@"; then
+    if ! { apt update && apt install --yes --no-install-recommends "$@"; }; then
+      tail -n 20 "$log" >&2
+      echo "setup: apt-get could not install these packages; the whole log is $log" >&2
+      return 1
+    fi
+  fi
+}
+
+# Packages of the foreign architectures have names of their own and are asked of dpkg.
+install_foreign() {
+  local architecture missing=()
+  for architecture in s390x i386; do
+    if ! dpkg --print-foreign-architectures | grep -qx "$architecture"; then
+      echo "setup: adding the Debian architecture $architecture"
+      as_root dpkg --add-architecture "$architecture"
+      mkdir -p build
+      apt update
+    fi
+    for package in libcmocka-dev libjansson-dev libssl-dev; do
+      if ! dpkg-query -W -f '${Status}' "$package:$architecture" 2>/dev/null | grep -q installed; then
+        missing+=("$package:$architecture")
+      fi
+    done
+  done
+  if [ ${#missing[@]} -gt 0 ]; then
+    install_packages "${missing[@]}"
+  fi
+}
+
+make_venv() {
+  local venv=build/venv/$1 requirements=tests/requirements-$1.txt
+  [ -f "$requirements" ] || return 0
+  if cmp -s "$requirements" "$venv/stamp"; then
+    return 0
+  fi
+  echo "setup: installing from PyPI into $venv: $(grep -v '^#' "$requirements" | tr '\n' ' ')"
+  rm -rf "$venv"
+  mkdir -p build/venv
+  if ! { python3 -m venv "$venv" && "$venv/bin/python" -m pip install -q -r "$requirements"; } \
+    >>"$log" 2>&1; then
+    tail -n 20 "$log" >&2
+    echo "setup: pip could not install $requirements; the whole log is $log" >&2
+    return 1
+  fi
+  cp "$requirements" "$venv/stamp"
+}
+
+packages=()
+venvs=()
+for name in "$@"; do
+  wanted=$(group "$name")
+  while read -r package probe; do
+    if [ "$package" = venv ]; then
+      venvs+=("$probe")
+    elif ! is_there "$probe" && [[ " ${packages[*]-} " != *" $package "* ]]; then
+      packages+=("$package")
+    fi
+  done <<<"$wanted"
+done
+if [ ${#packages[@]} -gt 0 ]; then
+  install_packages "${packages[@]}"
+fi
+for name in "$@"; do
+  if [ "$name" = foreign ]; then
+    install_foreign
+  fi
+done
+for venv in ${venvs[@]+"${venvs[@]}"}; do
+  make_venv "$venv"
+done
