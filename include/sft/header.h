@@ -43,7 +43,7 @@ typedef struct sft_metadata_entry {
  * them is refused at open, with the status named here.
  */
 typedef struct sft_limits {
-    uint64_t header_bytes; /* SFT_HEADER_TOO_LARGE; default 100,000,000 */
+    uint64_t header_bytes; /* SFT_HEADER_TOO_LARGE; default 100,000,000, at most 2^32 - 16 */
     uint64_t tensors;      /* SFT_TOO_MANY_TENSORS; default: as many as the header holds */
     uint64_t memory;       /* SFT_MEMORY_LIMIT, bytes taken for the header; default: no bound
                               but a small multiple of the header's own bytes */

@@ -65,9 +65,8 @@ SFT_API SFT_MUST_USE sft_status sft_slice_parse(const char *text, size_t length,
  * @bytes: receives the size of the result in bytes
  * @error: NULL, or receives what is wrong
  *
- * Returns SFT_OK, SFT_NO_MEMORY (a rank above 64 takes some), SFT_INVALID_ARGUMENT,
- * SFT_SLICE_STEP, SFT_SLICE_RANK, SFT_INDEX_OUT_OF_RANGE or
- * SFT_SLICE_PARTIAL_BYTE. Any thread.
+ * Returns SFT_OK, SFT_INVALID_ARGUMENT, SFT_SLICE_STEP, SFT_SLICE_RANK,
+ * SFT_INDEX_OUT_OF_RANGE or SFT_SLICE_PARTIAL_BYTE. Any thread.
  */
 SFT_API SFT_MUST_USE sft_status sft_slice_shape(const sft_tensor *tensor, const sft_range *ranges,
                                                 uint32_t count, uint64_t *shape, uint32_t *rank,

@@ -93,3 +93,41 @@ bool sft_grow(const sft_allocator *allocator, void **items, uint64_t *capacity, 
     *capacity = wanted;
     return true;
 }
+
+static bool spend(sft_budget *budget, uint64_t old_size, uint64_t new_size) {
+    uint64_t used;
+    bool fits = sft_add(budget->used - old_size, new_size, &used) &&
+                (budget->limit == 0 || used <= budget->limit);
+    if (!fits) {
+        budget->exceeded = true;
+    }
+    return fits;
+}
+
+static void *budget_allocate(void *context, size_t size) {
+    sft_budget *budget = context;
+    void *memory = spend(budget, 0, size) ? sft_allocate(&budget->from, size) : NULL;
+    budget->used += memory != NULL ? size : 0;
+    return memory;
+}
+
+static void *budget_reallocate(void *context, void *memory, size_t old_size, size_t new_size) {
+    sft_budget *budget = context;
+    void *moved = spend(budget, old_size, new_size)
+                      ? sft_reallocate(&budget->from, memory, old_size, new_size)
+                      : NULL;
+    if (moved != NULL) {
+        budget->used = budget->used - old_size + new_size;
+    }
+    return moved;
+}
+
+static void budget_release(void *context, void *memory, size_t size) {
+    sft_budget *budget = context;
+    sft_release(&budget->from, memory, size);
+    budget->used -= size;
+}
+
+sft_allocator sft_budget_allocator(sft_budget *budget) {
+    return (sft_allocator){budget, budget_allocate, budget_reallocate, budget_release};
+}

@@ -31,4 +31,15 @@ void sft_release(const sft_allocator *allocator, void *memory, uint64_t size);
 bool sft_grow(const sft_allocator *allocator, void **items, uint64_t *capacity, uint64_t count,
               uint64_t item_size);
 
+/* An allocator that stops giving at a limit, and knows that it did. */
+typedef struct sft_budget {
+    sft_allocator from;
+    uint64_t limit; /* 0: none */
+    uint64_t used;
+    bool exceeded;
+} sft_budget;
+
+/* The allocator over a budget, which must not move while it is in use. */
+sft_allocator sft_budget_allocator(sft_budget *budget);
+
 #endif

@@ -151,8 +151,11 @@ void sft_names_move(sft_names *names, const uint32_t *places) {
     }
 }
 
+/* In time that depends on the names held, never on those of an earlier, larger use. */
 void sft_names_clear(sft_names *names) {
-    if (names->count > 0) {
+    if (names->capacity > 16 + 8 * names->count) {
+        sft_names_free(names);
+    } else if (names->count > 0) {
         memset(names->slots, 0, (size_t)(names->capacity * sizeof *names->slots));
         names->count = 0;
     }

@@ -51,7 +51,7 @@ uint64_t sft_names_find(const sft_names *names, const void *items, size_t stride
 /* Tells the index that the array was reordered: what was number i is now number places[i]. */
 void sft_names_move(sft_names *names, const uint32_t *places);
 
-/* Forgets all names and keeps the room. */
+/* Forgets all names. */
 void sft_names_clear(sft_names *names);
 
 void sft_names_free(sft_names *names);

@@ -1,0 +1,14 @@
+/* Where the bytes of a file come from: a descriptor, memory, or the caller's functions. */
+#ifndef SFT_SRC_IO_SOURCE_H
+#define SFT_SRC_IO_SOURCE_H
+
+#include <sft/reader.h>
+
+/* A source over a descriptor, which it closes in the end. Its map() takes the whole file. */
+sft_source sft_source_of_fd(int fd);
+
+/* Fills `to` from a place of the source. SFT_READ_FAILED, SFT_FILE_SHRANK. */
+sft_status sft_source_read(const sft_source *source, uint64_t offset, void *to, uint64_t size,
+                           sft_error *error);
+
+#endif
