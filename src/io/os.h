@@ -19,6 +19,12 @@ typedef struct sft_os_info {
     uint64_t size;
     bool regular;
     bool folder;
+    bool link;       /* a symbolic link itself: only sft_os_look() sees one */
+    uint64_t device; /* device and inode together tell one file from all others */
+    uint64_t inode;
+    uint32_t mode; /* permission bits */
+    uint32_t owner;
+    uint32_t group;
 } sft_os_info;
 
 /* Opens for reading. Never waits: a pipe without a writer opens too, and is no regular file. */
@@ -40,6 +46,62 @@ void sft_os_unmap(const void *address, uint64_t size);
 
 /* Calls `each` for the names in a folder until it returns false; without "." and "..". */
 int sft_os_list(const char *path, bool (*each)(void *context, const char *name), void *context);
+int sft_os_list_folder(int folder, bool (*each)(void *context, const char *name), void *context);
+
+/* ---- changing folders and files ---- */
+
+/* Stands for the working directory where a folder is asked for. */
+#define SFT_OS_HERE (-1)
+
+/* A folder to work in, so that renaming what lies above it does no harm. `readable` receives
+ * whether it can also be listed and flushed. */
+int sft_os_open_folder(int folder, const char *path, int *fd, bool *readable);
+
+/* What a name in a folder stands for, be it a symbolic link; what a path leads to. */
+int sft_os_look(int folder, const char *name, sft_os_info *info);
+int sft_os_look_path(const char *path, sft_os_info *info);
+
+/* The text of a symbolic link, ended by NUL. ENAMETOOLONG where it does not fit. */
+int sft_os_read_link(int folder, const char *name, char *text, size_t size);
+
+/* The longest file name that a folder takes, in bytes. */
+size_t sft_os_longest_name(int folder);
+
+/* Opens a name in a folder for reading; a symbolic link is ELOOP. */
+int sft_os_open_in(int folder, const char *name, int *fd);
+
+/* Opens an existing file to change it; where that is not allowed, for reading only. */
+int sft_os_open_change(const char *path, int *fd, bool *writable);
+
+/* A new file in a folder: without a name (ENOTSUP where the system cannot name it later), or
+ * with one that must be free. The umask applies to mode. */
+int sft_os_create_unnamed(int folder, uint32_t mode, int *fd);
+int sft_os_create(int folder, const char *name, uint32_t mode, int *fd);
+
+/* Gives a file without a name one that must be free. */
+int sft_os_name(int fd, int folder, const char *name);
+
+/* Renames within a folder; replaces what is called `to`, or gives EEXIST. */
+int sft_os_rename(int folder, const char *from, const char *to);
+int sft_os_rename_to_free(int folder, const char *from, const char *to);
+int sft_os_remove(int folder, const char *name);
+
+/* Gives a new file the owner, group and mode of another as far as the system permits, and never
+ * lets anyone at it whom the other kept out. */
+void sft_os_inherit(int fd, const sft_os_info *other);
+
+/* Locks a whole file against others who ask for this lock; closing the file ends it.
+ * EWOULDBLOCK if another has it and `wait` is false. */
+int sft_os_lock_file(int fd, bool wait);
+
+/* Flushes a file or a folder to the disk. */
+int sft_os_flush(int fd);
+int sft_os_flush_folder(int folder);
+
+/* Copy within the system, without a detour through memory; as sft_os_write_at. The second needs
+ * no support by the file system, and moves the position of `to`. */
+int64_t sft_os_copy(int from, uint64_t from_offset, int to, uint64_t to_offset, uint64_t size);
+int64_t sft_os_send(int from, uint64_t from_offset, int to, uint64_t to_offset, uint64_t size);
 
 /* ---- machine ---- */
 

@@ -1,8 +1,6 @@
 /* The operating system as Linux and other POSIX systems have it. */
 #if defined(__linux__)
 #define _GNU_SOURCE
-#else
-#define _POSIX_C_SOURCE 200809L
 #endif
 #define _FILE_OFFSET_BITS 64
 
@@ -11,7 +9,9 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -19,6 +19,8 @@
 
 #if defined(__linux__)
 #include <sys/random.h>
+#include <sys/sendfile.h>
+#include <sys/syscall.h>
 #include <sys/vfs.h>
 #endif
 
@@ -42,15 +44,28 @@ void sft_os_close(int fd) {
     close(fd);
 }
 
-int sft_os_describe(int fd, sft_os_info *info) {
-    struct stat status;
-    if (fstat(fd, &status) != 0) {
+static int describe(int failed, const struct stat *status, sft_os_info *info) {
+    if (failed != 0) {
         return errno;
     }
-    info->size = (uint64_t)status.st_size;
-    info->regular = S_ISREG(status.st_mode);
-    info->folder = S_ISDIR(status.st_mode);
+    *info = (sft_os_info){
+        .size = (uint64_t)status->st_size,
+        .regular = S_ISREG(status->st_mode),
+        .folder = S_ISDIR(status->st_mode),
+        .link = S_ISLNK(status->st_mode),
+        .device = (uint64_t)status->st_dev,
+        .inode = (uint64_t)status->st_ino,
+        .mode = (uint32_t)status->st_mode & 07777,
+        .owner = (uint32_t)status->st_uid,
+        .group = (uint32_t)status->st_gid,
+    };
     return 0;
+}
+
+int sft_os_describe(int fd, sft_os_info *info) {
+    struct stat status;
+    int failed = fstat(fd, &status);
+    return describe(failed, &status, info);
 }
 
 bool sft_os_is_network(int fd) {
@@ -108,11 +123,7 @@ void sft_os_unmap(const void *address, uint64_t size) {
     munmap((void *)(uintptr_t)address, (size_t)size);
 }
 
-int sft_os_list(const char *path, bool (*each)(void *context, const char *name), void *context) {
-    DIR *folder = opendir(path);
-    if (folder == NULL) {
-        return errno;
-    }
+static int list(DIR *folder, bool (*each)(void *context, const char *name), void *context) {
     int failure = 0;
     for (;;) {
         errno = 0;
@@ -128,6 +139,258 @@ int sft_os_list(const char *path, bool (*each)(void *context, const char *name),
     }
     closedir(folder);
     return failure;
+}
+
+int sft_os_list(const char *path, bool (*each)(void *context, const char *name), void *context) {
+    DIR *folder = opendir(path);
+    return folder == NULL ? errno : list(folder, each, context);
+}
+
+int sft_os_list_folder(int folder, bool (*each)(void *context, const char *name), void *context) {
+    /* A descriptor of its own: listing moves its position, and closedir() closes it. */
+    int fd = openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0) {
+        return errno;
+    }
+    DIR *opened = fdopendir(fd);
+    if (opened == NULL) {
+        int failure = errno;
+        close(fd);
+        return failure;
+    }
+    return list(opened, each, context);
+}
+
+/* ---- changing folders and files ---- */
+
+static int base_of(int folder) {
+    return folder == SFT_OS_HERE ? AT_FDCWD : folder;
+}
+
+/* Opens relative to a folder, again if a signal came between; 0 or errno. */
+static int open_in(int folder, const char *path, int flags, mode_t mode, int *fd) {
+    do {
+        *fd = openat(base_of(folder), path, flags | O_CLOEXEC, mode);
+    } while (*fd < 0 && errno == EINTR);
+    return *fd < 0 ? errno : 0;
+}
+
+int sft_os_open_folder(int folder, const char *path, int *fd, bool *readable) {
+    int failure = open_in(folder, path, O_RDONLY | O_DIRECTORY, 0, fd);
+    *readable = failure == 0;
+#if defined(O_PATH)
+    if (failure == EACCES) {
+        failure = open_in(folder, path, O_PATH | O_DIRECTORY, 0, fd);
+    }
+#endif
+    return failure;
+}
+
+int sft_os_look(int folder, const char *name, sft_os_info *info) {
+    struct stat status;
+    int failed = fstatat(base_of(folder), name, &status, AT_SYMLINK_NOFOLLOW);
+    return describe(failed, &status, info);
+}
+
+int sft_os_look_path(const char *path, sft_os_info *info) {
+    struct stat status;
+    int failed = fstatat(AT_FDCWD, path, &status, 0);
+    return describe(failed, &status, info);
+}
+
+int sft_os_read_link(int folder, const char *name, char *text, size_t size) {
+    ssize_t length = readlinkat(base_of(folder), name, text, size);
+    if (length < 0) {
+        return errno;
+    }
+    if ((size_t)length == size) {
+        return ENAMETOOLONG;
+    }
+    text[length] = '\0';
+    return 0;
+}
+
+size_t sft_os_longest_name(int folder) {
+    long longest = fpathconf(folder, _PC_NAME_MAX);
+    return longest < 1 ? 255 : (size_t)longest;
+}
+
+int sft_os_open_in(int folder, const char *name, int *fd) {
+    return open_in(folder, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, 0, fd);
+}
+
+int sft_os_open_change(const char *path, int *fd, bool *writable) {
+    int failure = open_in(SFT_OS_HERE, path, O_RDWR | O_NONBLOCK | O_NOCTTY, 0, fd);
+    *writable = failure == 0;
+    if (failure == EACCES || failure == EROFS || failure == EPERM || failure == ETXTBSY ||
+        failure == EISDIR || failure == ENXIO) {
+        failure = sft_os_open(path, fd);
+    }
+    return failure;
+}
+
+/* The way to a descriptor's file that linkat() can follow. */
+typedef struct proc_path {
+    char text[32];
+} proc_path;
+
+#if defined(O_TMPFILE)
+static proc_path path_of(int fd) {
+    proc_path path;
+    snprintf(path.text, sizeof path.text, "/proc/self/fd/%d", fd);
+    return path;
+}
+#endif
+
+int sft_os_create_unnamed(int folder, uint32_t mode, int *fd) {
+#if defined(O_TMPFILE)
+    int failure = open_in(folder, ".", O_RDWR | O_TMPFILE, (mode_t)mode, fd);
+    if (failure != 0) {
+        return failure;
+    }
+    /* Without /proc, in a bare chroot say, it could never be given its name. */
+    sft_os_info direct;
+    sft_os_info through_proc;
+    if (sft_os_describe(*fd, &direct) == 0 &&
+        sft_os_look_path(path_of(*fd).text, &through_proc) == 0 &&
+        direct.device == through_proc.device && direct.inode == through_proc.inode) {
+        return 0;
+    }
+    close(*fd);
+#else
+    (void)folder;
+    (void)mode;
+    (void)fd;
+#endif
+    return ENOTSUP;
+}
+
+int sft_os_create(int folder, const char *name, uint32_t mode, int *fd) {
+    return open_in(folder, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, (mode_t)mode, fd);
+}
+
+int sft_os_name(int fd, int folder, const char *name) {
+#if defined(O_TMPFILE)
+    int failed = linkat(AT_FDCWD, path_of(fd).text, folder, name, AT_SYMLINK_FOLLOW);
+    return failed != 0 ? errno : 0;
+#else
+    (void)fd;
+    (void)folder;
+    (void)name;
+    return ENOTSUP;
+#endif
+}
+
+int sft_os_rename(int folder, const char *from, const char *to) {
+    return renameat(folder, from, folder, to) != 0 ? errno : 0;
+}
+
+int sft_os_rename_to_free(int folder, const char *from, const char *to) {
+#if defined(SYS_renameat2) && defined(RENAME_NOREPLACE)
+    if (syscall(SYS_renameat2, folder, from, folder, to, RENAME_NOREPLACE) == 0) {
+        return 0;
+    }
+    if (errno != EINVAL && errno != ENOSYS) {
+        return errno;
+    }
+#endif
+    if (linkat(folder, from, folder, to, 0) != 0) {
+        return errno;
+    }
+    /* The second name is litter if this fails, which the next save removes. */
+    unlinkat(folder, from, 0);
+    return 0;
+}
+
+int sft_os_remove(int folder, const char *name) {
+    return unlinkat(folder, name, 0) != 0 ? errno : 0;
+}
+
+void sft_os_inherit(int fd, const sft_os_info *other) {
+    sft_os_info own;
+    if (sft_os_describe(fd, &own) != 0) {
+        return;
+    }
+    uint32_t mode = other->mode;
+    bool same = own.owner == other->owner && own.group == other->group;
+    if (!same && fchown(fd, (uid_t)other->owner, (gid_t)other->group) != 0) {
+        /* Not ours to give away. What ran with the owner's rights must not run with ours, and a
+         * group that could not be kept gets no more than anyone. */
+        mode &= 01777;
+        if (own.group != other->group && fchown(fd, (uid_t)-1, (gid_t)other->group) != 0) {
+            mode &= ~UINT32_C(070) | ((mode & 07) << 3);
+        }
+    }
+    /* It was created with no more than these bits, so a failure leaves it stricter. Giving it away
+     * may have cleared some, so what it had before does not tell. */
+    int failed = fchmod(fd, (mode_t)mode);
+    (void)failed;
+}
+
+int sft_os_lock_file(int fd, bool wait) {
+    int failed;
+    do {
+        failed = flock(fd, wait ? LOCK_EX : LOCK_EX | LOCK_NB);
+    } while (failed != 0 && errno == EINTR);
+    return failed != 0 ? errno : 0;
+}
+
+int sft_os_flush(int fd) {
+    int failed;
+    do {
+        failed = fsync(fd);
+    } while (failed != 0 && errno == EINTR);
+    return failed != 0 ? errno : 0;
+}
+
+int sft_os_flush_folder(int folder) {
+    int failure = sft_os_flush(folder);
+    /* File systems that cannot flush a folder by itself keep its order on their own. */
+    return failure == EINVAL || failure == ENOTSUP ? 0 : failure;
+}
+
+/* Largest single copy: below what the system takes at once, and a whole number of any blocks. */
+#define LARGEST_COPY (UINT64_C(1) << 30)
+
+int64_t sft_os_copy(int from, uint64_t from_offset, int to, uint64_t to_offset, uint64_t size) {
+#if defined(SYS_copy_file_range)
+    loff_t in = (loff_t)from_offset;
+    loff_t out = (loff_t)to_offset;
+    ssize_t moved;
+    do {
+        moved = copy_file_range(from, &in, to, &out,
+                                (size_t)(size < LARGEST_COPY ? size : LARGEST_COPY), 0);
+    } while (moved < 0 && errno == EINTR);
+    return moved < 0 ? -errno : moved;
+#else
+    (void)from;
+    (void)from_offset;
+    (void)to;
+    (void)to_offset;
+    (void)size;
+    return -ENOSYS;
+#endif
+}
+
+int64_t sft_os_send(int from, uint64_t from_offset, int to, uint64_t to_offset, uint64_t size) {
+#if defined(__linux__)
+    if (lseek(to, (off_t)to_offset, SEEK_SET) < 0) {
+        return -errno;
+    }
+    off_t in = (off_t)from_offset;
+    ssize_t moved;
+    do {
+        moved = sendfile(to, from, &in, (size_t)(size < LARGEST_COPY ? size : LARGEST_COPY));
+    } while (moved < 0 && errno == EINTR);
+    return moved < 0 ? -errno : moved;
+#else
+    (void)from;
+    (void)from_offset;
+    (void)to;
+    (void)to_offset;
+    (void)size;
+    return -ENOSYS;
+#endif
 }
 
 /* ---- machine ---- */
