@@ -1,0 +1,1 @@
+"""The cases of the corpus, one module a subject."""
