@@ -3,9 +3,7 @@
 
 #include <string.h>
 
-#include "base/checked.h"
 #include "base/error.h"
-#include "base/utf8.h"
 #include "format/json.h"
 
 /* What parsing needs beyond the header it fills. */
@@ -108,11 +106,8 @@ static sft_status read_shape(parser *p, sft_tensor *tensor) {
     if (*p->json.at != '[') {
         return wrong_value(p, tensor, SFT_INVALID_SHAPE, "shape is not an array");
     }
-    p->json.at++;
-    sft_json_space(&p->json);
     uint32_t rank = 0;
-    bool more = *p->json.at != ']';
-    p->json.at += more ? 0 : 1;
+    bool more = sft_json_enter(&p->json, ']');
     while (more) {
         sft_status status = add_dimension(p, tensor, rank, p->json.at);
         if (status == SFT_OK) {
@@ -144,14 +139,12 @@ static sft_status read_offsets(parser *p, sft_tensor *tensor) {
     if (*at != '[') {
         return wrong_value(p, tensor, SFT_INVALID_OFFSETS, wrong);
     }
-    p->json.at++;
-    sft_json_space(&p->json);
+    bool more = sft_json_enter(&p->json, ']');
     uint64_t *offsets[2] = {&tensor->begin, &tensor->end};
     for (int i = 0; i < 2; i++) {
-        if (*p->json.at == ']') {
+        if (!more) {
             return fail_tensor(p, tensor, SFT_INVALID_OFFSETS, at, wrong);
         }
-        bool more;
         sft_status status = read_size(p, tensor, SFT_INVALID_OFFSETS, offsets[i]);
         if (status == SFT_OK) {
             status = sft_json_more(&p->json, ']', &more);
@@ -159,11 +152,8 @@ static sft_status read_offsets(parser *p, sft_tensor *tensor) {
         if (status != SFT_OK) {
             return status;
         }
-        if (more != (i == 0)) {
-            return fail_tensor(p, tensor, SFT_INVALID_OFFSETS, at, wrong);
-        }
     }
-    return SFT_OK;
+    return more ? fail_tensor(p, tensor, SFT_INVALID_OFFSETS, at, wrong) : SFT_OK;
 }
 
 /* ---- a tensor ---- */
@@ -226,10 +216,7 @@ static sft_status read_fields(parser *p, sft_tensor *tensor) {
         return wrong_value(p, tensor, SFT_TENSOR_NOT_OBJECT,
                            "the tensor's description is not an object");
     }
-    p->json.at++;
-    sft_json_space(&p->json);
-    bool more = *p->json.at != '}';
-    p->json.at += more ? 0 : 1;
+    bool more = sft_json_enter(&p->json, '}');
     unsigned seen = 0;
     while (more) {
         sft_status status = read_field(p, tensor, &seen);
@@ -346,10 +333,7 @@ static sft_status read_metadata(parser *p, const sft_named *key, const char *key
     }
     sft_status status = SFT_OK;
     if (*at == '{') {
-        p->json.at++;
-        sft_json_space(&p->json);
-        bool more = *p->json.at != '}';
-        p->json.at += more ? 0 : 1;
+        bool more = sft_json_enter(&p->json, '}');
         while (more && status == SFT_OK) {
             status = read_metadata_entry(p);
             if (status == SFT_OK) {
@@ -390,10 +374,7 @@ static sft_status read_object(parser *p) {
                    ? status
                    : fail(p, SFT_HEADER_NOT_OBJECT, at, "the header is not a JSON object");
     }
-    p->json.at++;
-    sft_json_space(&p->json);
-    bool more = *p->json.at != '}';
-    p->json.at += more ? 0 : 1;
+    bool more = sft_json_enter(&p->json, '}');
     while (more) {
         sft_status status = read_member(p);
         if (status == SFT_OK) {
@@ -411,37 +392,17 @@ static sft_status read_object(parser *p) {
     return SFT_OK;
 }
 
-static sft_status check_encoding(const sft_header *header, sft_error *error) {
-    size_t size = (size_t)header->text_size;
-    if (size >= 3 && memcmp(header->text, "\xef\xbb\xbf", 3) == 0) {
-        return sft_fail(error, SFT_BYTE_ORDER_MARK, SFT_HEADER_PREFIX,
-                        "the header begins with a byte order mark, which JSON does not allow");
-    }
-    size_t bad = sft_utf8_check((const unsigned char *)header->text, size);
-    if (bad < size) {
-        return sft_fail(error, SFT_INVALID_UTF8, SFT_HEADER_PREFIX + bad,
-                        "invalid UTF-8 in header: byte 0x%02x begins no well-formed character",
-                        (unsigned char)header->text[bad]);
-    }
-    return SFT_OK;
-}
-
 /* A tensor's entry rarely takes fewer bytes than this: the tables seldom have to grow. */
 #define TYPICAL_ENTRY 100U
 
 static sft_status parse_text(sft_header *header, const sft_header_options *options,
                              const uint64_t seed[2], sft_error *error) {
-    sft_status status = check_encoding(header, error);
+    parser p = {.header = header, .limits = options->limits, .error = error};
+    sft_status status = sft_json_begin(&p.json, header->text, header->text_size, SFT_HEADER_PREFIX,
+                                       &header->arena, error);
     if (status != SFT_OK) {
         return status;
     }
-    parser p = {.header = header, .limits = options->limits, .error = error};
-    p.json = (sft_json){.start = header->text,
-                        .end = header->text + header->text_size,
-                        .at = header->text,
-                        .base = SFT_HEADER_PREFIX,
-                        .arena = &header->arena,
-                        .error = error};
     sft_names_init(&p.extra_names, &header->allocator, seed);
     status = sft_names_reserve(&header->tensor_names, header->text_size / TYPICAL_ENTRY)
                  ? read_object(&p)

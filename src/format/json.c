@@ -10,6 +10,22 @@ static uint64_t offset_of(const sft_json *json, const char *at) {
     return json->base + (uint64_t)(at - json->start);
 }
 
+sft_status sft_json_begin(sft_json *json, const char *text, uint64_t size, uint64_t base,
+                          sft_arena *arena, sft_error *error) {
+    *json = (sft_json){text, text + size, text, base, arena, error};
+    if (size >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0) {
+        return sft_json_fail(json, SFT_BYTE_ORDER_MARK, text,
+                             "it begins with a byte order mark, which JSON does not allow");
+    }
+    size_t bad = sft_utf8_check((const unsigned char *)text, (size_t)size);
+    if (bad < size) {
+        return sft_fail(error, SFT_INVALID_UTF8, base + bad,
+                        "invalid UTF-8: byte 0x%02x begins no well-formed character",
+                        (unsigned char)text[bad]);
+    }
+    return SFT_OK;
+}
+
 sft_status sft_json_fail(const sft_json *json, sft_status status, const char *at,
                          const char *message) {
     return sft_fail(json->error, status, offset_of(json, at), "%s", message);
@@ -298,10 +314,7 @@ static sft_status enter_value(sft_json *json, levels *open, uint32_t outside, bo
         return sft_json_fail(json, SFT_NESTED_TOO_DEEP, json->at,
                              "more than 127 levels of arrays and objects");
     }
-    json->at++;
-    sft_json_space(json);
-    if (*json->at == (next == '{' ? '}' : ']')) {
-        json->at++;
+    if (!sft_json_enter(json, next == '{' ? '}' : ']')) {
         return SFT_OK;
     }
     open_level(open, next == '{');
@@ -334,6 +347,16 @@ sft_status sft_json_skip(sft_json *json, uint32_t depth) {
             open.depth -= more ? 0 : 1;
         }
     }
+}
+
+bool sft_json_enter(sft_json *json, char closing) {
+    json->at++;
+    sft_json_space(json);
+    if (*json->at == closing) {
+        json->at++;
+        return false;
+    }
+    return true;
 }
 
 sft_status sft_json_more(sft_json *json, char closing, bool *more) {

@@ -25,6 +25,12 @@ typedef struct sft_json {
     sft_error *error;
 } sft_json;
 
+/*
+ * Begins to read a text. Checks its encoding: SFT_BYTE_ORDER_MARK, SFT_INVALID_UTF8.
+ */
+sft_status sft_json_begin(sft_json *json, const char *text, uint64_t size, uint64_t base,
+                          sft_arena *arena, sft_error *error);
+
 /* Fails with a message, at a place in the text. */
 sft_status sft_json_fail(const sft_json *json, sft_status status, const char *at,
                          const char *message);
@@ -77,6 +83,12 @@ bool sft_json_word(sft_json *json, const char *word);
  * already. Time is linear in the value, memory constant.
  */
 sft_status sft_json_skip(sft_json *json, uint32_t depth);
+
+/*
+ * Steps over an opening bracket, which is next, and tells whether an element follows; if not, over
+ * the closing one too.
+ */
+bool sft_json_enter(sft_json *json, char closing);
 
 /* After an element of an object or array: true if another follows, false at the end. */
 sft_status sft_json_more(sft_json *json, char closing, bool *more);

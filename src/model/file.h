@@ -4,6 +4,8 @@
 
 #include <sft/reader.h>
 
+#include "format/slice.h"
+
 struct sft_file {
     sft_allocator allocator;
     sft_source source;
@@ -19,6 +21,16 @@ struct sft_file {
 /* Reads bytes of the data, at an offset from its start; names file and tensor on failure. */
 sft_status sft_file_read(const sft_file *file, const sft_tensor *tensor, uint64_t offset, void *to,
                          uint64_t size, sft_error *error);
+
+/* Names file and tensor in an error, and passes the status on. */
+sft_status sft_file_blame(const sft_file *file, const sft_tensor *tensor, sft_status status,
+                          sft_error *error);
+
+/*
+ * Checks a request and finds out what it reads, without reading; ranges of NULL mean the whole
+ * tensor.
+ */
+sft_status sft_file_plan(const sft_read_request *request, sft_slice_plan *plan, sft_error *error);
 
 /* False where the tensor is none of this file's. */
 bool sft_file_owns(const sft_file *file, const sft_tensor *tensor);

@@ -1,0 +1,204 @@
+/* Reading many tensors at once: cut into pieces, in the files' order, by several threads. */
+#include <string.h>
+
+#include "base/checked.h"
+#include "base/error.h"
+#include "base/memory.h"
+#include "format/header.h"
+#include "format/slice.h"
+#include "io/os.h"
+#include "io/pool.h"
+#include "io/source.h"
+#include "model/file.h"
+
+/* Small enough to share the work evenly, large enough that a call's own cost is nothing. */
+#define PIECE (UINT64_C(8) * 1024 * 1024)
+/* Below this much in all, starting a thread costs more than it saves. */
+#define WORTH_A_THREAD (UINT64_C(1) * 1024 * 1024)
+#define MOST_THREADS 8U
+
+/* A stretch of a file that goes to one place, or a slice of many small stretches. */
+typedef struct piece {
+    const sft_read_request *request;
+    uint64_t offset; /* in the file */
+    uint64_t size;
+    uint8_t *to;
+    bool slice;
+} piece;
+
+typedef struct plan {
+    sft_allocator allocator;
+    piece *pieces;
+    uint64_t count;
+    uint64_t capacity;
+    uint64_t bytes;
+    sft_os_mutex mutex; /* over the two below */
+    sft_status status;
+    sft_error *error;
+} plan;
+
+/* A neighbour of the last piece, in the file and in memory, becomes part of it. */
+static bool extend_last(plan *p, const piece *next) {
+    piece *last = p->count > 0 ? &p->pieces[p->count - 1] : NULL;
+    if (last == NULL || last->slice || next->slice || last->request->file != next->request->file ||
+        last->offset + last->size != next->offset || last->to + last->size != next->to ||
+        last->size + next->size > PIECE) {
+        return false;
+    }
+    last->size += next->size;
+    return true;
+}
+
+static sft_status add_piece(plan *p, const piece *next, sft_error *error) {
+    if (extend_last(p, next)) {
+        return SFT_OK;
+    }
+    void *pieces = p->pieces;
+    bool grown = sft_grow(&p->allocator, &pieces, &p->capacity, p->count, sizeof *p->pieces);
+    p->pieces = pieces;
+    if (!grown) {
+        return sft_fail_memory(error);
+    }
+    p->pieces[p->count++] = *next;
+    return SFT_OK;
+}
+
+static sft_status add_request(plan *p, const sft_read_request *request, sft_error *error) {
+    sft_slice_plan slice;
+    sft_status status = sft_file_plan(request, &slice, error);
+    if (status != SFT_OK || slice.bytes == 0) {
+        return status;
+    }
+    p->bytes += slice.bytes;
+    piece next = {.request = request,
+                  .offset = sft_header_data_start(request->file->header) + request->tensor->begin +
+                            slice.start,
+                  .size = slice.bytes,
+                  .to = request->to,
+                  .slice = slice.loop_count > 0};
+    if (next.slice) {
+        return add_piece(p, &next, error);
+    }
+    for (uint64_t left = slice.bytes; left > 0 && status == SFT_OK; left -= next.size) {
+        next.size = sft_min(left, PIECE);
+        status = add_piece(p, &next, error);
+        next.offset += next.size;
+        next.to += next.size;
+    }
+    return status;
+}
+
+/* The first failure is the caller's; the others follow from the same trouble. */
+static void report(plan *p, sft_status status, const sft_error *failure) {
+    sft_os_lock(&p->mutex);
+    if (p->status == SFT_OK) {
+        p->status = status;
+        if (p->error != NULL) {
+            *p->error = *failure;
+        }
+    }
+    sft_os_unlock(&p->mutex);
+}
+
+static bool read_piece(void *context, uint64_t index) {
+    plan *p = context;
+    const piece *what = &p->pieces[index];
+    const sft_read_request *request = what->request;
+    sft_error failure;
+    sft_status status;
+    if (what->slice) {
+        status = sft_read_slice(request->file, request->tensor, request->ranges,
+                                request->range_count, request->to, request->size, &failure);
+    } else {
+        status = sft_file_blame(
+            request->file, request->tensor,
+            sft_source_read(&request->file->source, what->offset, what->to, what->size, &failure),
+            &failure);
+    }
+    if (status != SFT_OK) {
+        report(p, status, &failure);
+    }
+    return status == SFT_OK;
+}
+
+static bool comes_before(const piece *a, const piece *b) {
+    if (a->request->file != b->request->file) {
+        return (uintptr_t)a->request->file < (uintptr_t)b->request->file;
+    }
+    return a->offset < b->offset;
+}
+
+/* Heap sort, in place: requests mostly come in the files' order, and then it is not needed. */
+static void sift(piece *pieces, uint64_t root, uint64_t count) {
+    for (uint64_t child; (child = 2 * root + 1) < count; root = child) {
+        child += child + 1 < count && comes_before(&pieces[child], &pieces[child + 1]) ? 1 : 0;
+        if (!comes_before(&pieces[root], &pieces[child])) {
+            return;
+        }
+        piece moved = pieces[root];
+        pieces[root] = pieces[child];
+        pieces[child] = moved;
+    }
+}
+
+static void sort_pieces(plan *p) {
+    bool sorted = true;
+    for (uint64_t i = 1; i < p->count && sorted; i++) {
+        sorted = !comes_before(&p->pieces[i], &p->pieces[i - 1]);
+    }
+    if (sorted) {
+        return;
+    }
+    for (uint64_t i = p->count / 2; i-- > 0;) {
+        sift(p->pieces, i, p->count);
+    }
+    for (uint64_t end = p->count; end-- > 1;) {
+        piece moved = p->pieces[0];
+        p->pieces[0] = p->pieces[end];
+        p->pieces[end] = moved;
+        sift(p->pieces, 0, end);
+    }
+}
+
+static uint32_t threads_for(const plan *p, uint32_t wanted) {
+    if (wanted > 0) {
+        return wanted;
+    }
+    if (p->bytes < WORTH_A_THREAD) {
+        return 1;
+    }
+    return (uint32_t)sft_min(sft_os_processors(), MOST_THREADS);
+}
+
+static sft_status run_plan(plan *p, uint32_t threads, sft_error *error) {
+    int failure = sft_os_mutex_init(&p->mutex);
+    if (failure != 0) {
+        return sft_fail_system(error, SFT_NO_MEMORY, failure, "cannot make a lock");
+    }
+    sort_pieces(p);
+    sft_pool_run(threads_for(p, threads), p->count, read_piece, p);
+    sft_os_mutex_free(&p->mutex);
+    return p->status;
+}
+
+sft_status sft_read_many(const sft_read_request *requests, uint64_t count,
+                         const sft_read_options *given, sft_error *error) {
+    sft_read_options options = SFT_READ_OPTIONS;
+    if (given != NULL) {
+        memcpy(&options, given, sft_min(given->struct_size, sizeof options));
+    }
+    if ((requests == NULL && count > 0) || !sft_allocator_usable(options.allocator)) {
+        return sft_fail(error, SFT_INVALID_ARGUMENT, SFT_NO_BYTE,
+                        "requests and a whole allocator are needed");
+    }
+    plan p = {.allocator = sft_allocator_of(options.allocator), .error = error};
+    sft_status status = SFT_OK;
+    for (uint64_t i = 0; i < count && status == SFT_OK; i++) {
+        status = add_request(&p, &requests[i], error);
+    }
+    if (status == SFT_OK && p.count > 0) {
+        status = run_plan(&p, options.threads, error);
+    }
+    sft_release(&p.allocator, p.pieces, p.capacity * sizeof *p.pieces);
+    return status;
+}
