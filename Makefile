@@ -13,7 +13,7 @@ all:
 	@scripts/build.sh
 
 demo:
-	@scripts/setup.sh build
+	@scripts/setup.sh demo
 	@scripts/demo.sh
 
 test:

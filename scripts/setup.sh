@@ -23,6 +23,10 @@ pkg-config pkg-config
 libssl-dev /usr/include/openssl/evp.h
 END
     ;;
+  demo)
+    group build
+    echo 'g++ g++'
+    ;;
   python)
     cat <<'END'
 python3 python3

@@ -1,0 +1,56 @@
+#!/bin/bash
+# demo.sh [BUILD] - what the command and the library do, on the small trained network in
+# examples/digits. Builds them first, in build/, unless BUILD is a folder where that is done.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+if [ $# -eq 0 ]; then
+  mkdir -p build
+  log=build/demo.build.log
+  if ! { cmake -S . -B build -DSFT_BUILD_EXAMPLES=ON &&
+    cmake --build build --parallel "${JOBS:-2}"; } >"$log" 2>&1; then
+    cat "$log"
+    exit 1
+  fi
+fi
+build=$(cd "${1:-build}" && pwd)
+export PATH=$build:$build/examples:$PATH
+bold='' plain=''
+if [ -t 1 ] && [ -z "${NO_COLOR-}" ]; then
+  bold=$'\e[1m' plain=$'\e[0m'
+fi
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+say() {
+  printf '\n# %s\n' "$1"
+}
+
+# show COMMAND [CODE] - prints a command as a person would type it, runs it, and expects that
+# exit code of it, 0 by default.
+show() {
+  local code=0
+  printf '%s$ %s%s\n' "$bold" "$1" "$plain"
+  bash -c "$1" 2>&1 || code=$?
+  if [ "$code" -ne "${2:-0}" ]; then
+    echo "demo: that gave exit code $code, not ${2:-0}" >&2
+    exit 1
+  fi
+}
+
+cp examples/digits/*.safetensors "$work"
+cd "$work"
+
+say 'A small network, trained in PyTorch, as a safetensors file.'
+show 'sft info digits.safetensors'
+say 'It keeps every rule of the format.'
+show 'sft check digits.safetensors'
+say 'The tensors in it.'
+show 'sft ls digits.safetensors'
+say 'One image of the held-out set, cut out of the file as an array for numpy.load.'
+show "sft cat --npy heldout.safetensors 'images[7]' >image.npy"
+show 'od -An -tu1 -w8 -j128 image.npy'
+say 'A copy that lost its end is refused, in one line.'
+show 'head -c 20000 digits.safetensors >damaged.safetensors'
+show 'sft check damaged.safetensors' 1
+say 'The network in plain C, on digits it has never seen: examples/digits/digits.c.'
+show 'digits digits.safetensors heldout.safetensors'
