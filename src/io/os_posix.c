@@ -100,6 +100,9 @@ int64_t sft_os_read_at(int fd, uint64_t offset, void *to, size_t size) {
 }
 
 int64_t sft_os_write_at(int fd, uint64_t offset, const void *from, size_t size) {
+    if (offset > INT64_MAX) {
+        return -EFBIG;
+    }
     ssize_t moved;
     do {
         moved = pwrite(fd, from, size, (off_t)offset);
