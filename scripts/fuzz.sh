@@ -4,7 +4,7 @@
 # What the targets find new is kept in build/fuzz/found/TARGET; a crash ends the run of its
 # target, is kept there too, and fails this script.
 set -uo pipefail
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/.." || exit
 seconds=$1
 build=build/fuzz
 mkdir -p "$build"

@@ -1,7 +1,7 @@
 #!/bin/bash
 # lint.sh [--fix] - formatting and static analysis of every file; --fix only formats.
 set -uo pipefail
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/.." || exit
 jobs=${JOBS:-2}
 venv=build/venv/lint/bin
 failed=0

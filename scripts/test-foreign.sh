@@ -2,7 +2,7 @@
 # test-foreign.sh - builds the C tests as big-endian (s390x, under qemu-user) and as 32-bit (i386,
 # run by this processor) programs, and runs them.
 set -uo pipefail
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/.." || exit
 jobs=${JOBS:-2}
 results=$PWD/build/results-foreign
 rm -rf "$results"
