@@ -7,9 +7,9 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/names.h"
+#include "base/sort.h"
 #include "base/utf8.h"
 #include "format/header.h"
-#include "format/sort.h"
 
 /* ---- what may be written ---- */
 

@@ -94,14 +94,16 @@ static sft_status read_metadata_member(parser *p) {
 
 /* ---- weight_map ---- */
 
-/* Names come from strangers: nothing but a plain file name of the same folder will do. */
+/* Names come from strangers: nothing but a plain file name of the same folder will do, on any
+ * system: ':' is there for drives and streams. */
 static bool is_plain_name(const sft_named *name) {
-    if (name->length == 0 || memchr(name->name, '/', name->length) != NULL ||
-        memchr(name->name, '\\', name->length) != NULL ||
-        memchr(name->name, '\0', name->length) != NULL) {
-        return false;
+    for (size_t i = 0; i < name->length; i++) {
+        char c = name->name[i];
+        if (c == '/' || c == '\\' || c == ':' || c == '\0') {
+            return false;
+        }
     }
-    return !is(name, ".") && !is(name, "..");
+    return name->length > 0 && !is(name, ".") && !is(name, "..");
 }
 
 static sft_status add_shard(parser *p, const sft_named *name, uint32_t *shard) {
@@ -122,7 +124,7 @@ static sft_status add_shard(parser *p, const sft_named *name, uint32_t *shard) {
     }
     memcpy(copy, name->name, name->length);
     copy[name->length] = '\0';
-    index->shards[index->shard_count] = (sft_index_shard){copy, name->length};
+    index->shards[index->shard_count] = (sft_index_shard){copy, name->length, SFT_INDEX_NOT_OPEN};
     if (sft_names_add(&index->shard_names, index->shards, sizeof *index->shards,
                       index->shard_count) != SFT_NAMES_ADDED) {
         return sft_fail_memory(p->error);

@@ -21,7 +21,10 @@ typedef struct sft_index_entry {
 typedef struct sft_index_shard {
     const char *name; /* a plain file name, ended by NUL */
     size_t name_length;
+    uint32_t opened_as; /* for the use of whoever opens the shards */
 } sft_index_shard;
+
+#define SFT_INDEX_NOT_OPEN UINT32_MAX
 
 typedef struct sft_index {
     sft_allocator allocator;

@@ -1,15 +1,19 @@
 /* How the tensors lie in the data: docs/format.md, "Reading", rules 7 and 8. */
 #include <inttypes.h>
 
-#include "base/checked.h"
 #include "base/error.h"
 #include "base/memory.h"
+#include "base/sort.h"
 #include "format/header.h"
 
 /* ---- file order ---- */
 
 static bool starts_before(const sft_tensor *a, const sft_tensor *b) {
     return a->begin != b->begin ? a->begin < b->begin : a->end < b->end;
+}
+
+static bool comes_after(const void *tensors, uint32_t a, uint32_t b) {
+    return starts_before((const sft_tensor *)tensors + b, (const sft_tensor *)tensors + a);
 }
 
 static bool in_order(const sft_header *header) {
@@ -21,73 +25,25 @@ static bool in_order(const sft_header *header) {
     return true;
 }
 
-static void merge(const sft_tensor *tensors, const uint32_t *from, uint32_t *to, uint64_t begin,
-                  uint64_t middle, uint64_t end) {
-    uint64_t left = begin;
-    uint64_t right = middle;
-    for (uint64_t i = begin; i < end; i++) {
-        bool take_right = left == middle || (right < end && starts_before(&tensors[from[right]],
-                                                                          &tensors[from[left]]));
-        to[i] = take_right ? from[right++] : from[left++];
-    }
-}
-
-/* Merge sort: stable, never quadratic, and unlike qsort() it takes no memory we do not know of.
- * Returns whichever of the two arrays holds the result. */
-static uint32_t *sort_order(const sft_tensor *tensors, uint64_t count, uint32_t *order,
-                            uint32_t *spare) {
-    for (uint64_t width = 1; width < count; width *= 2) {
-        for (uint64_t begin = 0; begin < count; begin += 2 * width) {
-            merge(tensors, order, spare, begin, sft_min(begin + width, count),
-                  sft_min(begin + 2 * width, count));
-        }
-        uint32_t *sorted = spare;
-        spare = order;
-        order = sorted;
-    }
-    return order;
-}
-
-typedef struct ordering {
-    uint32_t *first;
-    uint32_t *second;
-    uint32_t *order; /* one of the two: the old place of what comes i-th */
-} ordering;
-
-static sft_status find_order(const sft_header *header, ordering *found) {
-    found->first = sft_allocate(&header->allocator, header->count * sizeof(uint32_t));
-    found->second = sft_allocate(&header->allocator, header->count * sizeof(uint32_t));
-    if (found->first == NULL || found->second == NULL) {
-        return SFT_NO_MEMORY;
-    }
-    for (uint64_t i = 0; i < header->count; i++) {
-        found->first[i] = (uint32_t)i;
-    }
-    found->order = sort_order(header->tensors, header->count, found->first, found->second);
-    return SFT_OK;
-}
-
-static void free_order(const sft_header *header, ordering *found) {
-    sft_release(&header->allocator, found->first, header->count * sizeof(uint32_t));
-    sft_release(&header->allocator, found->second, header->count * sizeof(uint32_t));
-}
-
 /* Brings the tensors themselves into the order, and tells the index of names. */
-static sft_status reorder(sft_header *header, ordering *found) {
-    sft_tensor *sorted =
-        sft_allocate(&header->allocator, header->capacity * sizeof *header->tensors);
+static bool reorder(sft_header *header, const uint32_t *order) {
+    uint64_t places_size = header->count * sizeof(uint32_t);
+    uint64_t sorted_size = header->capacity * sizeof *header->tensors;
+    uint32_t *places = sft_allocate(&header->allocator, places_size);
+    sft_tensor *sorted = places != NULL ? sft_allocate(&header->allocator, sorted_size) : NULL;
     if (sorted == NULL) {
-        return SFT_NO_MEMORY;
+        sft_release(&header->allocator, places, places_size);
+        return false;
     }
-    uint32_t *places = found->order == found->first ? found->second : found->first;
     for (uint64_t i = 0; i < header->count; i++) {
-        sorted[i] = header->tensors[found->order[i]];
-        places[found->order[i]] = (uint32_t)i;
+        sorted[i] = header->tensors[order[i]];
+        places[order[i]] = (uint32_t)i;
     }
     sft_names_move(&header->tensor_names, places);
-    sft_release(&header->allocator, header->tensors, header->capacity * sizeof *header->tensors);
+    sft_release(&header->allocator, places, places_size);
+    sft_release(&header->allocator, header->tensors, sorted_size);
     header->tensors = sorted;
-    return SFT_OK;
+    return true;
 }
 
 /* ---- the tiling ---- */
@@ -183,14 +139,15 @@ sft_status sft_header_layout(sft_header *header, const uint32_t *key_at, sft_err
     if (in_order(header)) {
         return check_tiling(header, NULL, key_at, error);
     }
-    ordering found = {NULL, NULL, NULL};
-    sft_status status = find_order(header, &found);
-    if (status == SFT_OK) {
-        status = check_tiling(header, found.order, key_at, error);
-        if (status == SFT_OK) {
-            status = reorder(header, &found);
-        }
+    uint32_t *order =
+        sft_sort(header->tensors, (uint32_t)header->count, comes_after, &header->allocator);
+    if (order == NULL) {
+        return sft_fail_memory(error);
     }
-    free_order(header, &found);
-    return status == SFT_NO_MEMORY ? sft_fail_memory(error) : status;
+    sft_status status = check_tiling(header, order, key_at, error);
+    if (status == SFT_OK && !reorder(header, order)) {
+        status = sft_fail_memory(error);
+    }
+    sft_release(&header->allocator, order, header->count * sizeof *order);
+    return status;
 }

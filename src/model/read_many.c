@@ -4,6 +4,7 @@
 #include "base/checked.h"
 #include "base/error.h"
 #include "base/memory.h"
+#include "base/sort.h"
 #include "format/header.h"
 #include "format/slice.h"
 #include "io/os.h"
@@ -32,6 +33,7 @@ typedef struct plan {
     uint64_t count;
     uint64_t capacity;
     uint64_t bytes;
+    uint32_t *order;    /* of the pieces in their files */
     sft_os_mutex mutex; /* over the two below */
     sft_status status;
     sft_error *error;
@@ -56,7 +58,7 @@ static sft_status add_piece(plan *p, const piece *next, sft_error *error) {
     void *pieces = p->pieces;
     bool grown = sft_grow(&p->allocator, &pieces, &p->capacity, p->count, sizeof *p->pieces);
     p->pieces = pieces;
-    if (!grown) {
+    if (!grown || p->count == UINT32_MAX) {
         return sft_fail_memory(error);
     }
     p->pieces[p->count++] = *next;
@@ -102,7 +104,7 @@ static void report(plan *p, sft_status status, const sft_error *failure) {
 
 static bool read_piece(void *context, uint64_t index) {
     plan *p = context;
-    const piece *what = &p->pieces[index];
+    const piece *what = &p->pieces[p->order[index]];
     const sft_read_request *request = what->request;
     sft_error failure;
     sft_status status;
@@ -121,43 +123,13 @@ static bool read_piece(void *context, uint64_t index) {
     return status == SFT_OK;
 }
 
-static bool comes_before(const piece *a, const piece *b) {
-    if (a->request->file != b->request->file) {
-        return (uintptr_t)a->request->file < (uintptr_t)b->request->file;
+static bool comes_after(const void *pieces, uint32_t a, uint32_t b) {
+    const piece *first = (const piece *)pieces + a;
+    const piece *second = (const piece *)pieces + b;
+    if (first->request->file != second->request->file) {
+        return (uintptr_t)first->request->file > (uintptr_t)second->request->file;
     }
-    return a->offset < b->offset;
-}
-
-/* Heap sort, in place: requests mostly come in the files' order, and then it is not needed. */
-static void sift(piece *pieces, uint64_t root, uint64_t count) {
-    for (uint64_t child; (child = 2 * root + 1) < count; root = child) {
-        child += child + 1 < count && comes_before(&pieces[child], &pieces[child + 1]) ? 1 : 0;
-        if (!comes_before(&pieces[root], &pieces[child])) {
-            return;
-        }
-        piece moved = pieces[root];
-        pieces[root] = pieces[child];
-        pieces[child] = moved;
-    }
-}
-
-static void sort_pieces(plan *p) {
-    bool sorted = true;
-    for (uint64_t i = 1; i < p->count && sorted; i++) {
-        sorted = !comes_before(&p->pieces[i], &p->pieces[i - 1]);
-    }
-    if (sorted) {
-        return;
-    }
-    for (uint64_t i = p->count / 2; i-- > 0;) {
-        sift(p->pieces, i, p->count);
-    }
-    for (uint64_t end = p->count; end-- > 1;) {
-        piece moved = p->pieces[0];
-        p->pieces[0] = p->pieces[end];
-        p->pieces[end] = moved;
-        sift(p->pieces, 0, end);
-    }
+    return first->offset > second->offset;
 }
 
 static uint32_t threads_for(const plan *p, uint32_t wanted) {
@@ -175,8 +147,13 @@ static sft_status run_plan(plan *p, uint32_t threads, sft_error *error) {
     if (failure != 0) {
         return sft_fail_system(error, SFT_NO_MEMORY, failure, "cannot make a lock");
     }
-    sort_pieces(p);
-    sft_pool_run(threads_for(p, threads), p->count, read_piece, p);
+    p->order = sft_sort(p->pieces, (uint32_t)p->count, comes_after, &p->allocator);
+    if (p->order != NULL) {
+        sft_pool_run(threads_for(p, threads), p->count, read_piece, p);
+        sft_release(&p->allocator, p->order, p->count * sizeof *p->order);
+    } else {
+        p->status = sft_fail_memory(error);
+    }
     sft_os_mutex_free(&p->mutex);
     return p->status;
 }

@@ -1,6 +1,6 @@
 /* A stable sort of numbers by what they stand for, in O(n log n) whatever the input. */
-#ifndef SFT_SRC_FORMAT_SORT_H
-#define SFT_SRC_FORMAT_SORT_H
+#ifndef SFT_SRC_BASE_SORT_H
+#define SFT_SRC_BASE_SORT_H
 
 #include <sft/base.h>
 

@@ -1,4 +1,4 @@
-#include "format/sort.h"
+#include "base/sort.h"
 
 #include <string.h>
 
