@@ -13,7 +13,8 @@
 
 /* ---- what may be written ---- */
 
-static sft_status check_text(const char *text, size_t length, const char *what, sft_error *error) {
+sft_status sft_encode_check_text(const char *text, size_t length, const char *what,
+                                 sft_error *error) {
     if (text == NULL && length > 0) {
         return sft_fail(error, SFT_INVALID_ARGUMENT, SFT_NO_BYTE,
                         "%s is a null pointer, but its length is not 0", what);
@@ -56,7 +57,8 @@ static sft_status check_shape(sft_encode_tensor *tensor, sft_error *error) {
 
 sft_status sft_encode_check_tensor(sft_encode_tensor *tensor, sft_error *error) {
     static const char reserved[] = "__metadata__";
-    sft_status status = check_text(tensor->name, tensor->name_length, "the tensor's name", error);
+    sft_status status =
+        sft_encode_check_text(tensor->name, tensor->name_length, "the tensor's name", error);
     if (status != SFT_OK) {
         return status;
     }
@@ -97,7 +99,7 @@ static sft_status sort_metadata(const sft_metadata_entry *entries, uint64_t coun
     return SFT_OK;
 }
 
-static sft_status too_large(sft_error *error) {
+sft_status sft_encode_too_large(sft_error *error) {
     return sft_fail(error, SFT_HEADER_TOO_LARGE, SFT_NO_BYTE,
                     "the header would take more than the %" PRIu64
                     " bytes that readers accept: put the tensors into several files",
@@ -108,13 +110,15 @@ sft_status sft_encode_check_metadata(const sft_metadata_entry *entries, uint64_t
                                      const sft_allocator *allocator, sft_error *error) {
     /* Each takes more than a byte of the header. Larger counts need not be sorted to be refused. */
     if (count > SFT_DEFAULT_HEADER_BYTES) {
-        return too_large(error);
+        return sft_encode_too_large(error);
     }
     for (uint64_t i = 0; i < count; i++) {
         const sft_metadata_entry *entry = &entries[i];
-        sft_status status = check_text(entry->key, entry->key_length, "the metadata key", error);
+        sft_status status =
+            sft_encode_check_text(entry->key, entry->key_length, "the metadata key", error);
         if (status == SFT_OK) {
-            status = check_text(entry->value, entry->value_length, "the metadata value", error);
+            status = sft_encode_check_text(entry->value, entry->value_length, "the metadata value",
+                                           error);
         }
         if (status != SFT_OK) {
             return status;
@@ -328,7 +332,7 @@ static sft_status write_header(const sft_encode_input *input,
     if (out.length > SFT_DEFAULT_HEADER_BYTES ||
         !sft_round_up(SFT_HEADER_PREFIX + out.length, input->alignment, &size) ||
         size - SFT_HEADER_PREFIX > SFT_DEFAULT_HEADER_BYTES) {
-        return too_large(error);
+        return sft_encode_too_large(error);
     }
     uint64_t file_size;
     if (!sft_add(size, encoded->data_size, &file_size)) {
@@ -352,7 +356,7 @@ sft_status sft_encode_header(const sft_encode_input *input, sft_encoded *encoded
                              sft_error *error) {
     *encoded = (sft_encoded){.allocator = *input->allocator, .count = input->count};
     if (input->count > SFT_DEFAULT_HEADER_BYTES) {
-        return too_large(error);
+        return sft_encode_too_large(error);
     }
     const sft_metadata_entry **metadata = NULL;
     sft_status status = check_duplicates(input, error);

@@ -39,6 +39,13 @@ typedef struct sft_encoded {
     uint64_t count;
 } sft_encoded;
 
+/* Whether a text from the caller, called `what` in messages, can be written. */
+sft_status sft_encode_check_text(const char *text, size_t length, const char *what,
+                                 sft_error *error);
+
+/* Fails with SFT_HEADER_TOO_LARGE. */
+sft_status sft_encode_too_large(sft_error *error);
+
 /* Name, dtype and shape of one tensor; fills in its size. */
 sft_status sft_encode_check_tensor(sft_encode_tensor *tensor, sft_error *error);
 
