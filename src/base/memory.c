@@ -75,13 +75,12 @@ void sft_release(const sft_allocator *allocator, void *memory, uint64_t size) {
     }
 }
 
-bool sft_grow(const sft_allocator *allocator, void **items, uint64_t *capacity, uint64_t count,
-              uint64_t item_size) {
-    if (count < *capacity) {
+bool sft_reserve(const sft_allocator *allocator, void **items, uint64_t *capacity, uint64_t wanted,
+                 uint64_t item_size) {
+    uint64_t bytes;
+    if (wanted <= *capacity) {
         return true;
     }
-    uint64_t wanted = *capacity + *capacity / 2 + 8;
-    uint64_t bytes;
     if (!sft_multiply(wanted, item_size, &bytes)) {
         return false;
     }
@@ -92,6 +91,12 @@ bool sft_grow(const sft_allocator *allocator, void **items, uint64_t *capacity, 
     *items = grown;
     *capacity = wanted;
     return true;
+}
+
+bool sft_grow(const sft_allocator *allocator, void **items, uint64_t *capacity, uint64_t count,
+              uint64_t item_size) {
+    return count < *capacity ||
+           sft_reserve(allocator, items, capacity, *capacity + *capacity / 2 + 8, item_size);
 }
 
 static bool spend(sft_budget *budget, uint64_t old_size, uint64_t new_size) {

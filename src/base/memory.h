@@ -23,6 +23,10 @@ void *sft_reallocate(const sft_allocator *allocator, void *memory, uint64_t old_
 
 void sft_release(const sft_allocator *allocator, void *memory, uint64_t size);
 
+/* Makes room for `wanted` elements at once, in an array as sft_grow() has it. */
+bool sft_reserve(const sft_allocator *allocator, void **items, uint64_t *capacity, uint64_t wanted,
+                 uint64_t item_size);
+
 /*
  * Makes room in an array for one element more. `items` is the array's pointer, capacity how many
  * elements it has room for. Grows by half, so that n elements cost time linear in n. False where

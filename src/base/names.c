@@ -10,11 +10,11 @@ typedef struct sip {
     uint64_t a, b, c, d;
 } sip;
 
-static uint64_t rotate(uint64_t word, unsigned bits) {
+static inline uint64_t rotate(uint64_t word, unsigned bits) {
     return (word << bits) | (word >> (64 - bits));
 }
 
-static void sip_round(sip *s) {
+static inline void sip_round(sip *s) {
     s->a += s->b;
     s->c += s->d;
     s->b = rotate(s->b, 13) ^ s->a;
@@ -28,7 +28,7 @@ static void sip_round(sip *s) {
 }
 
 /* In the host's byte order: a hash never leaves the process. */
-static void sip_word(sip *s, uint64_t word) {
+static inline void sip_word(sip *s, uint64_t word) {
     s->d ^= word;
     sip_round(s);
     s->a ^= word;

@@ -240,17 +240,18 @@ static sft_status read_fields(parser *p, sft_tensor *tensor) {
     return SFT_OK;
 }
 
-static sft_status grow_tensors(parser *p) {
+/* Room for `wanted` tensors in all. */
+static sft_status make_room(parser *p, uint64_t wanted) {
     sft_header *header = p->header;
     void *tensors = header->tensors;
     void *key_at = p->key_at;
-    bool grown = sft_grow(&header->allocator, &tensors, &header->capacity, header->count,
-                          sizeof *header->tensors);
+    bool made = sft_reserve(&header->allocator, &tensors, &header->capacity, wanted,
+                            sizeof *header->tensors);
     header->tensors = tensors;
-    grown = grown && sft_grow(&header->allocator, &key_at, &p->key_capacity, header->count,
-                              sizeof *p->key_at);
+    made = made &&
+           sft_reserve(&header->allocator, &key_at, &p->key_capacity, wanted, sizeof *p->key_at);
     p->key_at = key_at;
-    return grown ? SFT_OK : sft_fail_memory(p->error);
+    return made ? SFT_OK : sft_fail_memory(p->error);
 }
 
 static sft_status read_tensor(parser *p, const sft_named *name, const char *key_at) {
@@ -258,9 +259,11 @@ static sft_status read_tensor(parser *p, const sft_named *name, const char *key_
     if (header->count >= p->limits.tensors) {
         return fail(p, SFT_TOO_MANY_TENSORS, key_at, "more tensors than the limit allows");
     }
-    sft_status status = grow_tensors(p);
-    if (status != SFT_OK) {
-        return status;
+    if (header->count == p->key_capacity) {
+        sft_status status = make_room(p, header->count + header->count / 2 + 8);
+        if (status != SFT_OK) {
+            return status;
+        }
     }
     sft_tensor *tensor = &header->tensors[header->count];
     *tensor = (sft_tensor){.name = name->name, .name_length = name->length};
@@ -404,9 +407,12 @@ static sft_status parse_text(sft_header *header, const sft_header_options *optio
         return status;
     }
     sft_names_init(&p.extra_names, &header->allocator, seed);
-    status = sft_names_reserve(&header->tensor_names, header->text_size / TYPICAL_ENTRY)
-                 ? read_object(&p)
-                 : sft_fail_memory(error);
+    status = make_room(&p, header->text_size / TYPICAL_ENTRY);
+    if (status == SFT_OK) {
+        status = sft_names_reserve(&header->tensor_names, header->text_size / TYPICAL_ENTRY)
+                     ? read_object(&p)
+                     : sft_fail_memory(error);
+    }
     if (status == SFT_OK) {
         status = sft_header_layout(header, p.key_at, error);
     }
