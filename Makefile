@@ -5,6 +5,7 @@ PREFIX ?= /usr/local
 DESTDIR ?=
 JOBS ?= $(shell nproc)
 export JOBS
+MAKEFLAGS += --no-print-directory
 
 .PHONY: all demo test test-foreign lint format fuzz bench install clean distclean help
 

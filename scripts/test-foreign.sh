@@ -18,7 +18,7 @@ part() {
     "-DCMAKE_C_COMPILER=$triplet-gcc" "-DCMAKE_LIBRARY_ARCHITECTURE=${triplet/i686/i386}" \
     -DSFT_BUILD_TESTS=ON -DSFT_BUILD_COMMAND=OFF -DSFT_WERROR=ON "-DSFT_TEST_LAUNCHER=$launcher" &&
     cmake --build "$build" --parallel "$jobs"; } >"$log" 2>&1; then
-    grep -E -A 8 'error|Error' "$log" | head -n 60
+    grep -E -A 8 'error:|CMake Error|undefined reference' "$log" | head -n 60
     broken+=("$name")
     return
   fi

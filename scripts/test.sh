@@ -22,7 +22,7 @@ build() {
   shift
   if ! { cmake -S . -B "build/$folder" -DSFT_WERROR=ON -DSFT_BUILD_TESTS=ON "$@" &&
     cmake --build "build/$folder" --parallel "$jobs"; } >"$log" 2>&1; then
-    grep -E -A 8 'error|Error|warning:' "$log" | head -n 80
+    grep -E -A 8 'error:|CMake Error|undefined reference' "$log" | head -n 80
     echo "test: the build in build/$folder failed; the whole log is $log"
     broken+=("$folder")
     return 1

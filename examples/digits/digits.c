@@ -85,8 +85,8 @@ static float convolve_at(const float *in, int channels, int side, const unsigned
         for (int k = 0; k < 9; k++) {
             const int row = y + k / 3 - 1, column = x + k % 3 - 1;
             if (row >= 0 && row < side && column >= 0 && column < side) {
-                sum += in[(c * side + row) * side + column] *
-                       number(weight, (size_t)((out * channels + c) * 9 + k));
+                const int at = (out * channels + c) * 9 + k;
+                sum += in[(c * side + row) * side + column] * number(weight, (size_t)at);
             }
         }
     }
