@@ -1,7 +1,7 @@
 """Runs the benchmarks, prints one table and writes build/bench.json.
 
 Programs take turns: in each round every one of them runs once, in a fresh process. A row
-compares medians over the rounds; the spread is that of the ratio taken round by round.
+compares medians over the rounds; the spread is between the quartiles of single rounds' ratios.
 Nothing here fails for being slow. bench/README.md says what each row measures.
 """
 
@@ -64,6 +64,7 @@ class Row:
     def summary(self, header_bytes: int) -> dict[str, Any]:
         ours, theirs = self.ours.times(self.key), self.theirs.times(self.key)
         ratios = [b / a for a, b in zip(ours, theirs, strict=True)]
+        low, _, high = statistics.quantiles(ratios, n=4)
         mine = statistics.median(ours)
         return {
             "what": self.what,
@@ -72,8 +73,8 @@ class Row:
             "theirs_s": statistics.median(theirs),
             "ours_mb_per_s": header_bytes / mine / 1e6,
             "ratio": statistics.median(theirs) / mine,
-            "ratio_low": min(ratios),
-            "ratio_high": max(ratios),
+            "ratio_low": low,
+            "ratio_high": high,
         }
 
 
