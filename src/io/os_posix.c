@@ -28,11 +28,20 @@ _Static_assert(sizeof(off_t) == 8, "offsets must have 64 bits");
 
 /* ---- files ---- */
 
-int sft_os_open(const char *path, int *fd) {
+static int base_of(int folder) {
+    return folder == SFT_OS_HERE ? AT_FDCWD : folder;
+}
+
+/* Opens relative to a folder, again if a signal came between; 0 or errno. */
+static int open_in(int folder, const char *path, int flags, mode_t mode, int *fd) {
     do {
-        *fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+        *fd = openat(base_of(folder), path, flags | O_CLOEXEC, mode);
     } while (*fd < 0 && errno == EINTR);
     return *fd < 0 ? errno : 0;
+}
+
+int sft_os_open(const char *path, int *fd) {
+    return open_in(SFT_OS_HERE, path, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0, fd);
 }
 
 int sft_os_duplicate(int fd, int *copy) {
@@ -151,13 +160,14 @@ int sft_os_list(const char *path, bool (*each)(void *context, const char *name),
 
 int sft_os_list_folder(int folder, bool (*each)(void *context, const char *name), void *context) {
     /* A descriptor of its own: listing moves its position, and closedir() closes it. */
-    int fd = openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0) {
-        return errno;
+    int fd;
+    int failure = open_in(folder, ".", O_RDONLY | O_DIRECTORY, 0, &fd);
+    if (failure != 0) {
+        return failure;
     }
     DIR *opened = fdopendir(fd);
     if (opened == NULL) {
-        int failure = errno;
+        failure = errno;
         close(fd);
         return failure;
     }
@@ -165,18 +175,6 @@ int sft_os_list_folder(int folder, bool (*each)(void *context, const char *name)
 }
 
 /* ---- changing folders and files ---- */
-
-static int base_of(int folder) {
-    return folder == SFT_OS_HERE ? AT_FDCWD : folder;
-}
-
-/* Opens relative to a folder, again if a signal came between; 0 or errno. */
-static int open_in(int folder, const char *path, int flags, mode_t mode, int *fd) {
-    do {
-        *fd = openat(base_of(folder), path, flags | O_CLOEXEC, mode);
-    } while (*fd < 0 && errno == EINTR);
-    return *fd < 0 ? errno : 0;
-}
 
 int sft_os_open_folder(int folder, const char *path, int *fd, bool *readable) {
     int failure = open_in(folder, path, O_RDONLY | O_DIRECTORY, 0, fd);

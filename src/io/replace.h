@@ -25,7 +25,7 @@ typedef struct sft_replace {
     bool folder_listed;  /* the folder can be listed and flushed */
     bool durable;        /* flush before success */
     bool keep_existing;  /* never replace */
-    bool only_this;      /* set by the caller: replace nothing but `target` */
+    bool only_this;      /* set by a caller who has `target` open: replace nothing else */
     bool target_changed; /* only_this stopped the commit: another file stands there now */
     bool has_temporary;  /* the new file is called `temporary` */
     char name[SFT_NAME_ROOM];
