@@ -1,4 +1,4 @@
-/* The grammar of a header: docs/format.md, "Reading", rules 2 to 6. */
+/* The grammar of a header: docs/format.md, sections 3 to 6. */
 #include "format/header.h"
 
 #include <string.h>

@@ -57,7 +57,7 @@ sft_status sft_header_adopt(char *text, uint64_t text_size, uint64_t file_size,
                             sft_header **header, sft_error *error);
 
 /*
- * Checks that the tensors tile the data (rules 7 and 8 of docs/format.md), and brings them into
+ * Checks that the tensors tile the data (docs/format.md, sections 6 and 8), and brings them into
  * file order. key_at[i] is where tensor i stands in the text.
  */
 sft_status sft_header_layout(sft_header *header, const uint32_t *key_at, sft_error *error);

@@ -1,4 +1,4 @@
-/* How the tensors lie in the data: docs/format.md, "Reading", rules 7 and 8. */
+/* How the tensors lie in the data: docs/format.md, sections 6 and 8. */
 #include <inttypes.h>
 
 #include "base/error.h"
