@@ -49,12 +49,13 @@ foreach(section IN ITEMS 1 3 5)
   endif()
 endforeach()
 
-if(SFT_BUILD_COMMAND)
+if(TARGET sft_command)
+  install(TARGETS sft_command RUNTIME DESTINATION "${CMAKE_INSTALL_BINDIR}")
   set(sft_completions "${PROJECT_SOURCE_DIR}/cli/completions")
-  install(FILES "${sft_completions}/sft.bash" RENAME sft OPTIONAL
+  install(FILES "${sft_completions}/sft.bash" RENAME sft
           DESTINATION "${CMAKE_INSTALL_DATADIR}/bash-completion/completions")
-  install(FILES "${sft_completions}/_sft" OPTIONAL
+  install(FILES "${sft_completions}/_sft"
           DESTINATION "${CMAKE_INSTALL_DATADIR}/zsh/site-functions")
-  install(FILES "${sft_completions}/sft.fish" OPTIONAL
+  install(FILES "${sft_completions}/sft.fish"
           DESTINATION "${CMAKE_INSTALL_DATADIR}/fish/vendor_completions.d")
 endif()

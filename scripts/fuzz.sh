@@ -17,13 +17,16 @@ fi
 
 # fuzz TARGET - one run; the last line of libFuzzer tells how many inputs it tried.
 fuzz() {
-  local target=$1 name found log
+  local target=$1 name found log options=()
   name=$(basename "$target")
   found=$build/found/$name
   log=$build/$name.log
   mkdir -p "$found/corpus"
+  if [ -f "fuzz/dict/${name#fuzz_}.dict" ]; then
+    options+=("-dict=fuzz/dict/${name#fuzz_}.dict")
+  fi
   if "$target" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 \
-    -artifact_prefix="$found/" "$found/corpus" "fuzz/corpus/${name#fuzz_}" >"$log" 2>&1; then
+    -artifact_prefix="$found/" ${options[@]+"${options[@]}"} "$found/corpus" "fuzz/corpus/${name#fuzz_}" >"$log" 2>&1; then
     echo "$name: $(sed -n 's/^stat::number_of_executed_units: *//p' "$log") executions, no finding"
   else
     tail -n 40 "$log"

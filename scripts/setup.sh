@@ -6,7 +6,7 @@
 # prints nothing and uses no network.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-log=build/setup.log
+log=$PWD/build/setup.log
 
 # What a group needs: "package probe" lines. A probe is a command, a pattern for an absolute
 # path, or py:MODULE for a module of the system's Python. A line "venv NAME" asks for
@@ -86,7 +86,9 @@ END
     cat <<'END'
 qemu-user qemu-s390x
 gcc-s390x-linux-gnu s390x-linux-gnu-gcc
+libc6-dev-s390x-cross /usr/s390x-linux-gnu/include/stdio.h
 gcc-i686-linux-gnu i686-linux-gnu-gcc
+libc6-dev-i386-cross /usr/i686-linux-gnu/include/stdio.h
 END
     ;;
   *)
@@ -128,7 +130,7 @@ install_packages() {
   mkdir -p build
   # A fresh machine has no package lists, an old one may have outdated lists.
   if ! apt install --yes --no-install-recommends "$@"; then
-    if ! { apt update && apt install --yes --no-install-recommends "$@"; }; then
+    if ! { apt update; apt install --yes --no-install-recommends "$@"; }; then
       tail -n 20 "$log" >&2
       echo "setup: apt-get could not install these packages; the whole log is $log" >&2
       return 1
@@ -136,25 +138,29 @@ install_packages() {
   fi
 }
 
-# Packages of the foreign architectures have names of their own and are asked of dpkg.
+# Libraries of other machines go to build/foreign, not into the system, whose packages they would
+# have to agree with in every version. The C libraries come with the cross compilers.
 install_foreign() {
-  local architecture missing=()
+  local architecture package
   for architecture in s390x i386; do
+    [ -e "build/foreign/$architecture/stamp" ] && continue
+    echo "setup: unpacking libcmocka and libjansson for $architecture from Debian"
+    mkdir -p "build/foreign/$architecture"
     if ! dpkg --print-foreign-architectures | grep -qx "$architecture"; then
-      echo "setup: adding the Debian architecture $architecture"
       as_root dpkg --add-architecture "$architecture"
-      mkdir -p build
-      apt update
+      # Not every list is needed: the download tells whether something lacks.
+      apt update || true
     fi
-    for package in libcmocka-dev libjansson-dev libssl-dev; do
-      if ! dpkg-query -W -f '${Status}' "$package:$architecture" 2>/dev/null | grep -q installed; then
-        missing+=("$package:$architecture")
+    for package in libcmocka-dev libcmocka0 libjansson-dev libjansson4; do
+      if ! (cd "build/foreign/$architecture" && apt-get -qq download "$package:$architecture" &&
+        dpkg -x "$package"_*.deb .) >>"$log" 2>&1; then
+        tail -n 20 "$log" >&2
+        echo "setup: apt-get could not download $package:$architecture" >&2
+        return 1
       fi
     done
+    touch "build/foreign/$architecture/stamp"
   done
-  if [ ${#missing[@]} -gt 0 ]; then
-    install_packages "${missing[@]}"
-  fi
 }
 
 make_venv() {

@@ -61,6 +61,9 @@ def main() -> int:
             part = part.plus(count)
             if count.failed:
                 print(f"failed: {path.stem}: {case.get('name')}")
+        if part == Count():
+            print(f"failed: {path.stem}: it has no test")
+            part = Count(failed=1)
         seconds = float(suite.get("time") or 0)
         print(
             f"{path.stem:<10}{part.passed:>8} passed {part.failed:>4} failed"
