@@ -131,7 +131,7 @@ static sft_status resolve(const sft_tensor *tensor, const sft_range *ranges, uin
     if (empty) {
         return SFT_OK;
     }
-    /* The tensor has elements, so that none of these products can overflow: opening checked them. */
+    /* The tensor has elements, so that none of these products can overflow: checked at open. */
     uint64_t stride = sft_dtype_bits(tensor->dtype);
     runs r = {.run = stride};
     for (uint32_t d = tensor->rank; d-- > 0;) {
