@@ -48,7 +48,7 @@ static const char *hint_for(const unsigned char *bytes, size_t size) {
             return known->hint;
         }
     }
-    return "this is not a safetensors file, or its beginning is damaged";
+    return NULL;
 }
 
 static uint64_t read_length(const unsigned char *bytes) {
@@ -82,10 +82,25 @@ static sft_status too_small(const unsigned char *bytes, uint64_t file_size, sft_
     if (file_size == 0) {
         return sft_fail(error, SFT_HEADER_TOO_SMALL, 0, "header too small: the file is empty");
     }
+    const char *hint = hint_for(bytes, (size_t)file_size);
     return sft_fail(error, SFT_HEADER_TOO_SMALL, file_size,
-                    "header too small: the file has %" PRIu64
-                    " of the 8 bytes that tell the header's length; %s",
-                    file_size, hint_for(bytes, (size_t)file_size));
+                    "%s%sheader too small: the file has %" PRIu64
+                    " of the 8 bytes that tell the header's length",
+                    hint != NULL ? hint : "", hint != NULL ? "; " : "", file_size);
+}
+
+static sft_status too_large(const unsigned char *bytes, size_t size, uint64_t length,
+                            uint64_t limit, sft_error *error) {
+    const char *hint = hint_for(bytes, size);
+    if (hint != NULL) {
+        return sft_fail(error, SFT_HEADER_TOO_LARGE, 0,
+                        "%s; read as a safetensors file, its header would take %" PRIu64 " bytes",
+                        hint, length);
+    }
+    return sft_fail(error, SFT_HEADER_TOO_LARGE, 0,
+                    "header too large: it would take %" PRIu64 " bytes, the limit is %" PRIu64
+                    ": this is not a safetensors file, or its beginning is damaged",
+                    length, limit);
 }
 
 sft_status sft_header_extent(const void *bytes, size_t size, uint64_t file_size,
@@ -103,10 +118,7 @@ sft_status sft_header_extent(const void *bytes, size_t size, uint64_t file_size,
     }
     uint64_t length = read_length(bytes);
     if (length > options.limits.header_bytes) {
-        return sft_fail(error, SFT_HEADER_TOO_LARGE, 0,
-                        "header too large: it would take %" PRIu64 " bytes, the limit is %" PRIu64
-                        "; %s",
-                        length, options.limits.header_bytes, hint_for(bytes, size));
+        return too_large(bytes, size, length, options.limits.header_bytes, error);
     }
     if (length > file_size - SFT_HEADER_PREFIX) {
         return sft_fail(error, SFT_INVALID_HEADER_LENGTH, 0,
