@@ -92,6 +92,7 @@ def describe_machine() -> dict[str, Any]:
         "cpu": first_line("/proc/cpuinfo", "model name"),
         "cores": os.cpu_count(),
         "memory": first_line("/proc/meminfo", "MemTotal"),
+        "load_before": os.getloadavg(),
         "python": platform.python_version(),
     }
 
@@ -153,6 +154,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=11, help="rounds, 9 or more: 11")
     arguments = parser.parse_args()
     build: Path = arguments.build.resolve()
+    machine = describe_machine()
     file = build / "bench" / "many.safetensors"
     try:
         made = subprocess.run(
@@ -171,11 +173,14 @@ def main() -> None:
     finally:
         file.unlink(missing_ok=True)
     rows = [row.summary(shape["header_bytes"]) for row in make_rows(programs)]
-    print(f"a header of {shape['tensors']:,} tensors, {shape['header_bytes'] / 1e6:.1f} MB")
+    print(
+        f"a header of {shape['tensors']:,} tensors, {shape['header_bytes'] / 1e6:.1f} MB; "
+        f"{machine['cores']} cores, load before {machine['load_before'][0]:.1f}"
+    )
     print_table(rows)
     result = {
         "schema": 1,
-        "machine": describe_machine(),
+        "machine": machine,
         "file": shape,
         "rows": rows,
         "runs": {name: program.runs for name, program in programs.items()},
