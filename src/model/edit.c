@@ -55,16 +55,21 @@ static sft_status check_text(const editing *job, const sft_edit_text *text, sft_
 static sft_status overwrite(const editing *job, const sft_edit_text *text, sft_error *error) {
     uint64_t size = text->end - text->first;
     int failure = sft_write_whole(job->fd, text->first, text->bytes + text->first, size);
-    if (failure == 0 && job->save.options.durable) {
+    bool written = failure == 0;
+    if (written && job->save.options.durable) {
         failure = sft_os_flush(job->fd);
     }
-    if (failure != 0) {
-        size_t length;
-        const char *old = sft_header_text(job->header, &length);
-        (void)sft_write_whole(job->fd, text->first, old + (text->first - SFT_HEADER_PREFIX), size);
-        return sft_fail_system(error, SFT_WRITE_FAILED, failure, "cannot change the file");
+    if (failure == 0) {
+        return SFT_OK;
     }
-    return SFT_OK;
+    size_t length;
+    const char *old = sft_header_text(job->header, &length) + (text->first - SFT_HEADER_PREFIX);
+    bool restored = sft_write_whole(job->fd, text->first, old, size) == 0;
+    return sft_fail_system(error, SFT_WRITE_FAILED, failure,
+                           written && !restored
+                               ? "the change is in place, but cannot be flushed to "
+                                 "the disk, nor taken back"
+                               : "cannot change the file");
 }
 
 /* Does nothing, and leaves the result as it is, where it cannot be done in place. */
