@@ -261,9 +261,9 @@ const struct command command_check = {
     .summary = "all rules of the format; index against shards",
     .help = "Usage: sft check [--finite] [--json] [-q] FILE...\n"
             "\n"
-            "Checks each FILE by all rules of the format; for a folder or an index each shard,\n"
-            "and the index against the shards. A FILE that breaks a rule gives one line on\n"
-            "standard error; if it breaks several, standard output lists them.\n"
+            "Checks each FILE by all rules of the format; for a folder or an index each\n"
+            "shard, and the index against the shards. A FILE that breaks a rule gives one\n"
+            "line on standard error; if it breaks several, standard output lists them.\n"
             "\n"
             "  --finite     also look for NaN and infinity in the data\n"
             "  --json       one JSON document\n"

@@ -256,7 +256,7 @@ static void print_verdict(const struct diff *diff) {
     if (diff->different_tensors == 0 && diff->different_entries == 0) {
         output_format("equal: %" PRIu64 " tensor%s and the metadata%s\n", diff->tensors,
                       diff->tensors == 1 ? "" : "s",
-                      diff->data ? "" : " (values not compared: --data does)");
+                      diff->data ? "" : " (values were not compared: see --data)");
     } else {
         output_format("different: %" PRIu64 " of %" PRIu64 " tensor%s, %" PRIu64
                       " metadata entr%s\n",
@@ -335,8 +335,9 @@ const struct command command_diff = {
     .summary = "what differs between two models",
     .help = "Usage: sft diff [--data] [--json] [-v] A B\n"
             "\n"
-            "Compares the names, dtypes and shapes of two models, and their metadata. Each may\n"
-            "be a file, a folder of shards or an index; where a tensor lies does not matter.\n"
+            "Compares the names, dtypes and shapes of two models, and their metadata. Each\n"
+            "may be a file, a folder of shards or an index; where a tensor lies does not\n"
+            "matter.\n"
             "\n"
             "  -  only in A     +  only in B     ~  in both, but different\n"
             "\n"

@@ -106,7 +106,8 @@ static void print_dtypes(const struct summary *summary) {
         if (share->tensors > 0) {
             print_label(label);
             output_format("%-12s", sft_dtype_name((sft_dtype)dtype));
-            output_format("%s parameters in %s tensor%s, %s\n", units_grouped(share->elements).text,
+            output_format("%s parameter%s in %s tensor%s, %s\n",
+                          units_grouped(share->elements).text, share->elements == 1 ? "" : "s",
                           units_grouped(share->tensors).text, share->tensors == 1 ? "" : "s",
                           units_bytes(share->bytes).text);
             label = "";
@@ -161,11 +162,14 @@ static void print_screen(const char *path, const sft_model *model) {
         uint64_t start = sft_header_data_start(sft_file_header(sft_model_shard(model, 0)));
         output_format("data starts at byte %" PRIu64 ", ", start);
     } else {
-        output_string("data starts at ");
+        output_string("data starts, in every shard, at ");
     }
     uint64_t multiple = least_alignment(model);
-    output_format("a multiple of %" PRIu64 "%s\n", multiple,
-                  multiple < 8 ? ": not aligned to 8" : "");
+    if (multiple < 8) {
+        output_string("not aligned to 8\n");
+    } else {
+        output_format("a multiple of %" PRIu64 "\n", multiple);
+    }
 }
 
 static void print_json(const char *path, const sft_model *model) {

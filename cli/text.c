@@ -138,7 +138,8 @@ static bool unsafe(uint32_t point) {
            (point >= 0x2066 && point <= 0x2069) || point == 0xFEFF;
 }
 
-static void escape_point(struct text *to, uint32_t point) {
+/* As JSON writes it, or as the library's messages do. */
+static void escape_point(struct text *to, uint32_t point, bool json) {
     switch (point) {
     case '\n':
         text_add_string(to, "\\n");
@@ -150,7 +151,7 @@ static void escape_point(struct text *to, uint32_t point) {
         text_add_string(to, "\\t");
         return;
     default:
-        text_add_format(to, "\\u%04x", (unsigned)point);
+        text_add_format(to, point < 0x80 && !json ? "\\x%02x" : "\\u%04x", (unsigned)point);
     }
 }
 
@@ -166,7 +167,7 @@ void text_escape(struct text *to, const char *bytes, size_t length, const char *
             if (point == TEXT_MALFORMED) {
                 text_add_format(to, "\\x%02x", (unsigned)(unsigned char)bytes[at]);
             } else {
-                escape_point(to, point);
+                escape_point(to, point, false);
             }
             safe_from = at + size;
         }
@@ -200,7 +201,7 @@ void text_quote(struct text *to, const char *bytes, size_t length) {
             } else if (point == '"' || point == '\\') {
                 text_add_format(to, "\\%c", (int)point);
             } else {
-                escape_point(to, point);
+                escape_point(to, point, true);
             }
             safe_from = at + size;
         }
