@@ -62,10 +62,13 @@ sft_status sft_opener_join_names(sft_opener *o) {
         return SFT_OK;
     }
     model->entries = sft_allocate_zeroed(&model->allocator, model->count, sizeof *model->entries);
-    if (model->entries == NULL || !sft_names_reserve(&model->names, model->count)) {
+    if (model->entries == NULL) {
         return sft_fail_memory(o->error);
     }
     model->entry_capacity = model->count;
+    if (!sft_names_reserve(&model->names, model->count)) {
+        return sft_fail_memory(o->error);
+    }
     for (uint32_t s = 0; s < model->shard_count; s++) {
         const sft_file *file = model->shards[s].file;
         for (uint64_t i = 0; i < sft_count(file); i++) {
