@@ -11,8 +11,8 @@ struct sft_arena_block {
     uint64_t used;
 };
 
-#define SMALLEST_BLOCK 1024U
-#define LARGEST_BLOCK (1024U * 1024)
+#define SMALLEST_BLOCK UINT64_C(1024)
+#define LARGEST_BLOCK UINT64_C(1048576)
 
 void sft_arena_init(sft_arena *arena, const sft_allocator *allocator) {
     arena->allocator = *allocator;

@@ -127,7 +127,8 @@ sft_shown sft_show(const char *text, size_t length) {
     size_t used = 0;
     sft_escape_append(shown.text, sizeof shown.text - 4, &used, text, length);
     if (used >= sizeof shown.text - 4) {
-        strcat(shown.text, "...");
+        size_t kept = strlen(shown.text);
+        memcpy(shown.text + kept, "...", 4);
     }
     return shown;
 }

@@ -26,6 +26,11 @@ void sft_error_tensor(sft_error *error, const char *name, size_t length);
 /* Adds the file at fault to an error that was just filled; does nothing if one is named already. */
 void sft_error_file(sft_error *error, const char *path);
 
+/* The end of a noun in a message: "1 byte", "2 bytes". */
+static inline const char *sft_plural(uint64_t count) {
+    return count == 1 ? "" : "s";
+}
+
 /* Text from outside, made fit for a message: escaped, and cut to a length people can read. */
 typedef struct sft_shown {
     char text[120];

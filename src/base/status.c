@@ -1,17 +1,8 @@
 /* The statuses in words: one row each, in the order of sft/base.h. */
 #include <sft/base.h>
 
-#define STRING(text) #text
-#define EXPANDED(text) STRING(text)
-
-/* The string is written out for readers of the header; the numbers decide. */
-_Static_assert(sizeof SFT_VERSION_STRING == sizeof EXPANDED(SFT_VERSION_MAJOR) "." EXPANDED(
-                                                SFT_VERSION_MINOR) "." EXPANDED(SFT_VERSION_PATCH),
-               "the version's string and numbers differ");
-
 const char *sft_version(void) {
-    return EXPANDED(SFT_VERSION_MAJOR) "." EXPANDED(SFT_VERSION_MINOR) "." EXPANDED(
-        SFT_VERSION_PATCH);
+    return SFT_VERSION_STRING;
 }
 
 typedef struct row {

@@ -11,7 +11,7 @@
  * first digit, and at the edge its leading digits.
  */
 typedef struct magnitude {
-    char digits[18]; /* the first significant ones */
+    char digits[24]; /* the first significant ones */
     unsigned kept;
     int64_t exponent; /* of the first significant digit */
     bool zero;
@@ -67,16 +67,17 @@ static const char *scan_exponent(const char *at, magnitude *size) {
     return at;
 }
 
-/* DBL_MAX is 1.7976931348623157e308; what rounds to it ends below …158079. */
+/* Halfway between the largest double and what would follow it, 1.797…e308: from here on a number
+ * rounds to infinity. */
 static bool beyond_double(const magnitude *size) {
-    static const char edge[] = "179769313486231580";
+    static const char edge[] = "179769313486231580793728";
     if (size->zero || size->exponent != 308) {
         return !size->zero && size->exponent > 308;
     }
     char digits[sizeof size->digits];
     memset(digits, '0', sizeof digits);
     memcpy(digits, size->digits, size->kept);
-    return memcmp(digits, edge, sizeof digits) > 0;
+    return memcmp(digits, edge, sizeof digits) >= 0;
 }
 
 sft_number_result sft_number_scan(const char *at, const char **end) {

@@ -169,7 +169,7 @@ sft_status sft_slice_shape(const sft_tensor *tensor, const sft_range *ranges, ui
         return sft_fail(error, SFT_INVALID_ARGUMENT, SFT_NO_BYTE,
                         "a tensor, its ranges, and places for shape, rank and size are needed");
     }
-    sft_slice_plan plan;
+    sft_slice_plan plan = {.bytes = 0};
     sft_status status = sft_slice_resolve(tensor, ranges, count, shape, rank, &plan, error);
     if (status == SFT_OK) {
         *bytes = plan.bytes;

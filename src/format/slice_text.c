@@ -69,7 +69,7 @@ static sft_status read_integer(reader *r, int64_t *value, bool *found) {
 
 static sft_status read_range(reader *r, sft_range *range) {
     static const sft_range whole = SFT_ALL;
-    bool found;
+    bool found = false;
     *range = whole;
     sft_status status = read_integer(r, &range->start, &found);
     if (status != SFT_OK) {
@@ -81,7 +81,7 @@ static sft_status read_range(reader *r, sft_range *range) {
                      : fail(r, SFT_SLICE_SYNTAX, r->at,
                             "an integer, a range start:stop:step, or ... should stand here");
     }
-    bool stop_found;
+    bool stop_found = false;
     status = read_integer(r, &range->stop, &stop_found);
     if (status == SFT_OK && take(r, ':')) {
         size_t step_at = r->at;

@@ -250,8 +250,8 @@ int sft_os_create_unnamed(int folder, uint32_t mode, int *fd) {
         return failure;
     }
     /* Without /proc, in a bare chroot say, it could never be given its name. */
-    sft_os_info direct;
-    sft_os_info through_proc;
+    sft_os_info direct = {.size = 0};
+    sft_os_info through_proc = {.size = 0};
     if (sft_os_describe(*fd, &direct) == 0 &&
         sft_os_look_path(path_of(*fd).text, &through_proc) == 0 &&
         direct.device == through_proc.device && direct.inode == through_proc.inode) {
@@ -308,7 +308,7 @@ int sft_os_remove(int folder, const char *name) {
 }
 
 void sft_os_inherit(int fd, const sft_os_info *other) {
-    sft_os_info own;
+    sft_os_info own = {.size = 0};
     if (sft_os_describe(fd, &own) != 0) {
         return;
     }

@@ -18,7 +18,7 @@ static char *join(sft_model *model, const char *folder, const char *name) {
     bool slash = folder_length > 0 && folder[folder_length - 1] != '/';
     char *path = sft_arena_take(&model->arena, folder_length + slash + name_length + 1);
     if (path != NULL) {
-        memcpy(path, folder, folder_length);
+        memcpy(path, folder, folder_length + 1);
         path[folder_length] = '/';
         memcpy(path + folder_length + slash, name, name_length + 1);
     }
