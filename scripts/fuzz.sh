@@ -1,5 +1,6 @@
 #!/bin/bash
-# fuzz.sh SECONDS - runs every fuzz target for that long, starting from its committed corpus.
+# fuzz.sh SECONDS - runs every fuzz target for that long, two at a time (JOBS), starting from its
+# committed corpus.
 #
 # What the targets find new is kept in build/fuzz/found/TARGET; a crash ends the run of its
 # target, is kept there too, and fails this script.
@@ -36,9 +37,19 @@ fuzz() {
 }
 
 failed=0
+running=0
 for target in "$build"/fuzz/fuzz_*; do
   if [ -x "$target" ] && [ -f "$target" ]; then
-    fuzz "$target" || failed=1
+    fuzz "$target" &
+    running=$((running + 1))
+    if [ "$running" -ge "${JOBS:-2}" ]; then
+      wait -n || failed=1
+      running=$((running - 1))
+    fi
   fi
+done
+while [ "$running" -gt 0 ]; do
+  wait -n || failed=1
+  running=$((running - 1))
 done
 exit $failed

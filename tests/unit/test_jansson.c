@@ -132,7 +132,9 @@ static size_t mutate(unsigned char *text, size_t size, size_t room) {
         return size;
     }
     memmove(text + at + piece_size, text + at, size - at);
-    memcpy(text + at, piece, piece_size);
+    for (size_t i = 0; i < piece_size; i++) {
+        text[at + i] = (unsigned char)piece[i];
+    }
     return size + piece_size;
 }
 
