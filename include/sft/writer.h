@@ -67,7 +67,8 @@ typedef struct sft_write_options {
  * SFT_DUPLICATE_NAME, SFT_HEADER_TOO_LARGE (above 100,000,000 bytes),
  * SFT_OPEN_FAILED, SFT_NOT_A_FILE, SFT_ALREADY_EXISTS, SFT_WRITE_FAILED or
  * SFT_CANCELLED. After any but the first the target is as it was, and nothing is
- * left beside it. Any thread.
+ * left beside it; one exception: with `durable`, an SFT_WRITE_FAILED whose message says so means
+ * that the new file is in place but its folder could not be flushed. Any thread.
  */
 SFT_API SFT_MUST_USE sft_status sft_write(const char *path, const sft_tensor_data *tensors,
                                           uint64_t count, const sft_write_options *options,

@@ -13,7 +13,7 @@ typedef struct signature {
 } signature;
 
 #define SIGNATURE(bytes, hint)                                                                     \
-    { bytes, sizeof bytes - 1, hint }
+    { (bytes), sizeof(bytes) - 1, (hint) }
 
 /* The first bytes of what people take for safetensors files, from each format's own description. */
 static const signature signatures[] = {

@@ -39,6 +39,13 @@ static sft_status fail_duplicate(const parser *p, const char *at, const sft_name
                     sft_show(key->name, key->length).text);
 }
 
+static sft_status fail_duplicate_in(const parser *p, const sft_tensor *tensor, const char *at,
+                                    const sft_named *key) {
+    sft_status status = fail_duplicate(p, at, key);
+    sft_error_tensor(p->error, tensor->name, tensor->name_length);
+    return status;
+}
+
 static bool is(const sft_named *key, const char *word, size_t length) {
     return key->length == length && memcmp(key->name, word, length) == 0;
 }
@@ -160,7 +167,8 @@ static sft_status read_offsets(parser *p, sft_tensor *tensor) {
 
 enum { HAS_DTYPE = 1, HAS_SHAPE = 2, HAS_OFFSETS = 4, HAS_ALL = 7 };
 
-static sft_status read_extra(parser *p, const sft_named *key, const char *key_at) {
+static sft_status read_extra(parser *p, const sft_tensor *tensor, const sft_named *key,
+                             const char *key_at) {
     void *extras = p->extras;
     bool grown = sft_grow(&p->header->allocator, &extras, &p->extra_capacity, p->extra_count,
                           sizeof *p->extras);
@@ -171,7 +179,7 @@ static sft_status read_extra(parser *p, const sft_named *key, const char *key_at
     p->extras[p->extra_count] = *key;
     switch (sft_names_add(&p->extra_names, p->extras, sizeof *p->extras, p->extra_count)) {
     case SFT_NAMES_DUPLICATE:
-        return fail_duplicate(p, key_at, key);
+        return fail_duplicate_in(p, tensor, key_at, key);
     case SFT_NAMES_NO_MEMORY:
         return sft_fail_memory(p->error);
     case SFT_NAMES_ADDED:
@@ -193,9 +201,7 @@ static sft_status read_field(parser *p, sft_tensor *tensor, unsigned *seen) {
                      : is(&key, "data_offsets", 12) ? HAS_OFFSETS
                                                     : 0;
     if ((*seen & field) != 0) {
-        fail_duplicate(p, key_at, &key);
-        sft_error_tensor(p->error, tensor->name, tensor->name_length);
-        return SFT_DUPLICATE_KEY;
+        return fail_duplicate_in(p, tensor, key_at, &key);
     }
     *seen |= field;
     switch (field) {
@@ -206,7 +212,7 @@ static sft_status read_field(parser *p, sft_tensor *tensor, unsigned *seen) {
     case HAS_OFFSETS:
         return read_offsets(p, tensor);
     default:
-        return read_extra(p, &key, key_at);
+        return read_extra(p, tensor, &key, key_at);
     }
 }
 
@@ -270,9 +276,7 @@ static sft_status read_tensor(parser *p, const sft_named *name, const char *key_
     p->key_at[header->count] = (uint32_t)(key_at - p->json.start);
     switch (sft_names_add(&header->tensor_names, header->tensors, sizeof *tensor, header->count)) {
     case SFT_NAMES_DUPLICATE:
-        fail_duplicate(p, key_at, name);
-        sft_error_tensor(p->error, name->name, name->length);
-        return SFT_DUPLICATE_KEY;
+        return fail_duplicate_in(p, tensor, key_at, name);
     case SFT_NAMES_NO_MEMORY:
         return sft_fail_memory(p->error);
     case SFT_NAMES_ADDED:

@@ -49,11 +49,11 @@ sft_status sft_header_build(const void *bytes, size_t size, uint64_t file_size,
 
 /*
  * Takes over a text of text_size bytes, with a NUL behind it, that came from
- * `allocator`; header.c and layout.c do the rest of sft_header_build(). The text is
+ * the options' allocator; header.c and layout.c do the rest of sft_header_build(). The text is
  * released in any case. For readers that hold no more of the file than that.
  */
 sft_status sft_header_adopt(char *text, uint64_t text_size, uint64_t file_size,
-                            const sft_header_options *options, const uint64_t seed[2],
+                            const sft_header_options *given, const uint64_t seed[2],
                             sft_header **header, sft_error *error);
 
 /*

@@ -66,9 +66,10 @@ static sft_status check_size(const sft_tensor *tensor, uint64_t key_byte, sft_er
     }
     if (tensor->end - tensor->begin != bytes) {
         return sft_fail(error, SFT_SIZE_MISMATCH, key_byte,
-                        "data_offsets span %" PRIu64 " bytes, but the shape needs %" PRIu64
-                        " bytes of %s",
-                        tensor->end - tensor->begin, bytes, sft_dtype_name(tensor->dtype));
+                        "data_offsets span %" PRIu64 " byte%s, but the shape needs %" PRIu64
+                        " of %s",
+                        tensor->end - tensor->begin, sft_plural(tensor->end - tensor->begin), bytes,
+                        sft_dtype_name(tensor->dtype));
     }
     return SFT_OK;
 }
@@ -84,14 +85,15 @@ static sft_status check_place(const sft_header *header, const sft_tensor *tensor
     }
     if (tensor->begin > expected) {
         return sft_fail(error, SFT_HOLE, header->data_start + expected,
-                        "invalid offset: %" PRIu64 " bytes before the tensor belong to none",
-                        tensor->begin - expected);
+                        "invalid offset: %" PRIu64
+                        " byte%s before the tensor that no other tensor has",
+                        tensor->begin - expected, sft_plural(tensor->begin - expected));
     }
     if (tensor->begin < expected) {
         return sft_fail(error, SFT_OVERLAP, header->data_start + tensor->begin,
                         "invalid offset: the tensor begins %" PRIu64
-                        " bytes before the end of the one in front of it",
-                        expected - tensor->begin);
+                        " byte%s before the end of the one in front of it",
+                        expected - tensor->begin, sft_plural(expected - tensor->begin));
     }
     return check_size(tensor, key_byte, error);
 }
@@ -101,12 +103,13 @@ static sft_status check_end(const sft_header *header, uint64_t end, sft_error *e
     if (available < end) {
         return sft_fail(error, SFT_TRUNCATED_DATA, header->file_size,
                         "the file ends %" PRIu64
-                        " bytes before its last tensor does: it was cut short",
-                        end - available);
+                        " byte%s before its last tensor does: it was cut short",
+                        end - available, sft_plural(end - available));
     }
     if (available > end) {
         return sft_fail(error, SFT_TRAILING_DATA, header->data_start + end,
-                        "%" PRIu64 " bytes behind the last tensor belong to none", available - end);
+                        "%" PRIu64 " byte%s behind the last tensor, where the file should end",
+                        available - end, sft_plural(available - end));
     }
     return SFT_OK;
 }

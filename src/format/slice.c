@@ -151,8 +151,8 @@ sft_status sft_slice_resolve(const sft_tensor *tensor, const sft_range *ranges, 
     sft_status status;
     if (count > tensor->rank) {
         status = sft_fail(error, SFT_SLICE_RANK, SFT_NO_BYTE,
-                          "%" PRIu32 " ranges for a tensor of %" PRIu32 " dimensions", count,
-                          tensor->rank);
+                          "%" PRIu32 " range%s for a tensor of %" PRIu32 " dimension%s", count,
+                          sft_plural(count), tensor->rank, sft_plural(tensor->rank));
     } else {
         status = resolve(tensor, ranges, count, shape, rank, plan, error);
     }

@@ -120,7 +120,8 @@ static sft_status read_item(reader *r, output *out) {
     }
     if (out->count == out->rank) {
         return sft_fail(r->error, SFT_SLICE_RANK, at,
-                        "more ranges than the tensor's %" PRIu32 " dimensions", out->rank);
+                        "more ranges than the tensor's %" PRIu32 " dimension%s", out->rank,
+                        sft_plural(out->rank));
     }
     out->ranges[out->count++] = range;
     return SFT_OK;

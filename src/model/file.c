@@ -125,11 +125,13 @@ sft_status sft_file_open(const sft_file_origin *origin, const sft_open_options *
 
 static sft_status check_arguments(const void *what, const sft_open_options *options,
                                   sft_file **file, sft_error *error) {
+    if (file != NULL) {
+        *file = NULL;
+    }
     if (file == NULL || what == NULL) {
         return sft_fail(error, SFT_INVALID_ARGUMENT, SFT_NO_BYTE,
                         "nothing to open, or no place for the handle");
     }
-    *file = NULL;
     sft_open_options known = options_of(options);
     if (!sft_allocator_usable(known.allocator)) {
         return sft_fail(error, SFT_INVALID_ARGUMENT, SFT_NO_BYTE, "the allocator lacks a function");

@@ -44,7 +44,7 @@ typedef struct sft_file_origin {
     const void *memory; /* or NULL */
 } sft_file_origin;
 
-sft_status sft_file_open(const sft_file_origin *origin, const sft_open_options *options,
+sft_status sft_file_open(const sft_file_origin *origin, const sft_open_options *given,
                          sft_file **file, sft_error *error);
 
 #endif

@@ -255,17 +255,19 @@ static sft_status open_folder(sft_opener *o, const char *path) {
 
 /* ---- the faces of it all ---- */
 
-static sft_status start(sft_opener *o, const sft_model_options *given, sft_model **model,
-                        sft_error *error) {
+static sft_status start(sft_opener *o, bool has_path, const sft_model_options *given,
+                        sft_model **model, sft_error *error) {
     *o = (sft_opener){.options = SFT_MODEL_OPTIONS, .error = error};
     if (given != NULL) {
         memcpy(&o->options, given, sft_min(given->struct_size, sizeof o->options));
     }
-    if (model == NULL || !sft_allocator_usable(o->options.allocator)) {
-        return sft_fail(error, SFT_INVALID_ARGUMENT, SFT_NO_BYTE,
-                        "a place for the handle and a whole allocator are needed");
+    if (model != NULL) {
+        *model = NULL;
     }
-    *model = NULL;
+    if (model == NULL || !has_path || !sft_allocator_usable(o->options.allocator)) {
+        return sft_fail(error, SFT_INVALID_ARGUMENT, SFT_NO_BYTE,
+                        "a path, a place for the handle and a whole allocator are needed");
+    }
     sft_allocator allocator = sft_allocator_of(o->options.allocator);
     o->model = sft_allocate(&allocator, sizeof *o->model);
     if (o->model == NULL) {
@@ -320,11 +322,8 @@ static bool is_folder(const char *path) {
 
 sft_status sft_model_open(const char *path, const sft_model_options *options, sft_model **model,
                           sft_error *error) {
-    if (path == NULL) {
-        return sft_fail(error, SFT_INVALID_ARGUMENT, SFT_NO_BYTE, "no path");
-    }
     sft_opener o;
-    sft_status status = start(&o, options, model, error);
+    sft_status status = start(&o, path != NULL, options, model, error);
     if (status != SFT_OK) {
         return status;
     }
@@ -337,11 +336,8 @@ sft_status sft_model_open(const char *path, const sft_model_options *options, sf
 sft_status sft_model_open_files(const char *const *paths, uint64_t count,
                                 const sft_model_options *options, sft_model **model,
                                 sft_error *error) {
-    if (paths == NULL || count == 0) {
-        return sft_fail(error, SFT_INVALID_ARGUMENT, SFT_NO_BYTE, "no paths");
-    }
     sft_opener o;
-    sft_status status = start(&o, options, model, error);
+    sft_status status = start(&o, paths != NULL && count > 0, options, model, error);
     if (status != SFT_OK) {
         return status;
     }

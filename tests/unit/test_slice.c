@@ -13,6 +13,7 @@ static void expect_ranges(const char *text, uint32_t rank, const char *expected)
     sft_range ranges[8];
     uint32_t count;
     char found[256] = "";
+    size_t used = 0;
     assert_ok(parse(text, rank, ranges, &count, NULL));
     for (uint32_t i = 0; i < count; i++) {
         char one[96];
@@ -24,7 +25,7 @@ static void expect_ranges(const char *text, uint32_t rank, const char *expected)
             snprintf(one, sizeof one, " %" PRId64 ":%" PRId64 ":%" PRId64, ranges[i].start,
                      ranges[i].stop, ranges[i].step);
         }
-        strcat(found, one);
+        used += (size_t)snprintf(found + used, sizeof found - used, "%s", one);
     }
     assert_string_equal(found, expected);
 }
