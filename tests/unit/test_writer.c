@@ -1,4 +1,4 @@
-/* The streaming writer: any order, any pieces, any thread, and calls out of order. */
+/* The streaming writer: any order, any pieces, and calls out of order. */
 /* Before any header: nftw(), mkdtemp() and their like. */
 #define _GNU_SOURCE
 
@@ -8,7 +8,6 @@
 #include <stdint.h>
 
 #include <cmocka.h>
-#include <pthread.h>
 
 #include "model/coverage.h"
 #include "scratch.h"
@@ -264,32 +263,7 @@ static void the_later_of_two_pieces_counts(void **state) {
     expect_model("twice", NULL);
 }
 
-/* ---- many threads ---- */
-
-typedef struct share {
-    sft_writer *writer;
-    unsigned number;
-    unsigned threads;
-    sft_status status;
-} share;
-
-enum { PIECE = 37 };
-
-static void *write_share(void *context) {
-    share *mine = context;
-    unsigned turn = 0;
-    for (uint64_t i = 0; i < TENSORS && mine->status == SFT_OK; i++) {
-        for (uint64_t at = 0; at < model[i].size && mine->status == SFT_OK; at += PIECE) {
-            if (turn++ % mine->threads != mine->number) {
-                continue;
-            }
-            uint64_t left = model[i].size - at;
-            mine->status = sft_writer_put(mine->writer, i, at, contents[i] + at,
-                                          left < PIECE ? left : PIECE, NULL);
-        }
-    }
-    return NULL;
-}
+/* ---- progress and cancelling ---- */
 
 typedef struct watch {
     uint64_t calls;
@@ -307,40 +281,6 @@ static bool progress(void *context, uint64_t done, uint64_t total) {
     seen->total = total;
     return seen->calls != seen->stop_at;
 }
-
-static void write_with_threads(sft_writer *writer, sft_status *worst) {
-    enum { THREADS = 4 };
-    pthread_t threads[THREADS];
-    share shares[THREADS];
-    for (unsigned i = 0; i < THREADS; i++) {
-        shares[i] = (share){writer, i, THREADS, SFT_OK};
-        assert_int_equal(pthread_create(&threads[i], NULL, write_share, &shares[i]), 0);
-    }
-    *worst = SFT_OK;
-    for (unsigned i = 0; i < THREADS; i++) {
-        pthread_join(threads[i], NULL);
-        *worst = shares[i].status != SFT_OK ? shares[i].status : *worst;
-    }
-}
-
-static void many_threads_may_write(void **state) {
-    (void)state;
-    for (int round = 0; round < 20; round++) {
-        watch seen = {0};
-        sft_write_options options = SFT_WRITE_OPTIONS;
-        options.progress = progress;
-        options.progress_context = &seen;
-        sft_writer *writer = begin("threads", &options);
-        sft_status worst;
-        write_with_threads(writer, &worst);
-        assert_int_equal(worst, SFT_OK);
-        commit(writer);
-        assert_int_equal(seen.last, seen.total);
-        expect_model("threads", NULL);
-    }
-}
-
-/* ---- progress and cancelling ---- */
 
 static void reports_and_can_be_stopped(void **state) {
     (void)state;
@@ -512,7 +452,6 @@ int main(void) {
         cmocka_unit_test(copies_its_options),
         cmocka_unit_test(writes_pieces_in_any_order),
         cmocka_unit_test(the_later_of_two_pieces_counts),
-        cmocka_unit_test(many_threads_may_write),
         cmocka_unit_test(reports_and_can_be_stopped),
         cmocka_unit_test(refuses_incomplete_files),
         cmocka_unit_test(refuses_pieces_outside_their_tensor),
