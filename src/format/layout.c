@@ -1,6 +1,7 @@
 /* How the tensors lie in the data: docs/format.md, sections 6 and 8. */
 #include <inttypes.h>
 
+#include "base/checked.h"
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/sort.h"
@@ -74,6 +75,12 @@ static sft_status check_size(const sft_tensor *tensor, uint64_t key_byte, sft_er
     return SFT_OK;
 }
 
+/* Where a byte of the data lies in the file; no place where the header claims one beyond 2^64. */
+static uint64_t place_of(const sft_header *header, uint64_t offset) {
+    uint64_t place;
+    return sft_add(header->data_start, offset, &place) ? place : SFT_NO_BYTE;
+}
+
 /* A tensor must begin where the one before it ended. */
 static sft_status check_place(const sft_header *header, const sft_tensor *tensor, uint64_t expected,
                               uint64_t key_byte, sft_error *error) {
@@ -84,13 +91,13 @@ static sft_status check_place(const sft_header *header, const sft_tensor *tensor
                         tensor->end, tensor->begin);
     }
     if (tensor->begin > expected) {
-        return sft_fail(error, SFT_HOLE, header->data_start + expected,
+        return sft_fail(error, SFT_HOLE, place_of(header, expected),
                         "invalid offset: %" PRIu64
                         " byte%s before the tensor that no other tensor has",
                         tensor->begin - expected, sft_plural(tensor->begin - expected));
     }
     if (tensor->begin < expected) {
-        return sft_fail(error, SFT_OVERLAP, header->data_start + tensor->begin,
+        return sft_fail(error, SFT_OVERLAP, place_of(header, tensor->begin),
                         "invalid offset: the tensor begins %" PRIu64
                         " byte%s before the end of the one in front of it",
                         expected - tensor->begin, sft_plural(expected - tensor->begin));
