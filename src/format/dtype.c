@@ -38,7 +38,9 @@ uint32_t sft_dtype_bits(sft_dtype dtype) {
 
 sft_status sft_dtype_parse(const char *name, size_t length, sft_dtype *dtype) {
     for (unsigned i = 0; i < SFT_DTYPES; i++) {
-        if (rows[i].length == length && memcmp(rows[i].name, name, length) == 0) {
+        /* The first letter spares most calls: this is asked once a tensor. */
+        if (rows[i].length == length && rows[i].name[0] == name[0] &&
+            memcmp(rows[i].name, name, length) == 0) {
             *dtype = (sft_dtype)i;
             return SFT_OK;
         }

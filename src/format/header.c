@@ -46,7 +46,7 @@ static sft_status fail_duplicate_in(const parser *p, const sft_tensor *tensor, c
     return status;
 }
 
-static bool is(const sft_named *key, const char *word, size_t length) {
+static inline bool is(const sft_named *key, const char *word, size_t length) {
     return key->length == length && memcmp(key->name, word, length) == 0;
 }
 

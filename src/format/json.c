@@ -154,10 +154,9 @@ static sft_status read_escape(const sft_json *json, const char **at, char *to, s
  * Walks the inside of a string from json->at, which is moved behind the closing quote. Copies the
  * unescaped bytes to `to` unless it is NULL.
  */
-static sft_status walk_string(sft_json *json, char *to, size_t *length, bool *escaped) {
+static sft_status walk_string(sft_json *json, char *to, size_t *length) {
     const char *at = json->at;
     *length = 0;
-    *escaped = false;
     for (;;) {
         const char *special = next_special(json, at);
         if (to != NULL) {
@@ -174,7 +173,6 @@ static sft_status walk_string(sft_json *json, char *to, size_t *length, bool *es
                                    : sft_json_fail(json, SFT_INVALID_JSON, at,
                                                    "invalid JSON: a control character in a string");
         }
-        *escaped = true;
         sft_status status = read_escape(json, &at, to, length);
         if (status != SFT_OK) {
             return status;
@@ -187,24 +185,27 @@ sft_status sft_json_string(sft_json *json, sft_named *string) {
         return sft_json_expected(json, json->at, "a string");
     }
     const char *inside = ++json->at;
+    const char *special = next_special(json, inside);
+    if (*special == '"') {
+        json->at = special + 1;
+        if (string != NULL) {
+            *string = (sft_named){inside, (size_t)(special - inside)};
+        }
+        return SFT_OK;
+    }
+    /* Once to check it and learn its length, once to unescape it. */
     size_t length;
-    bool escaped;
-    sft_status status = walk_string(json, NULL, &length, &escaped);
+    sft_status status = walk_string(json, NULL, &length);
     if (status != SFT_OK || string == NULL) {
         return status;
     }
-    string->name = inside;
-    string->length = length;
-    if (escaped) {
-        char *copy = sft_arena_take(json->arena, length);
-        if (copy == NULL) {
-            return sft_fail_memory(json->error);
-        }
-        json->at = inside;
-        status = walk_string(json, copy, &length, &escaped);
-        string->name = copy;
+    char *copy = sft_arena_take(json->arena, length);
+    if (copy == NULL) {
+        return sft_fail_memory(json->error);
     }
-    return status;
+    json->at = inside;
+    *string = (sft_named){copy, length};
+    return walk_string(json, copy, &length);
 }
 
 sft_status sft_json_key(sft_json *json, sft_named *key) {
