@@ -164,7 +164,7 @@ static void print_comparison(const struct comparison *comparison) {
 static void print_pair(const struct pair *pair) {
     const sft_tensor *a = pair->tensors[0];
     const sft_tensor *b = pair->tensors[1];
-    const sft_tensor *named = a != NULL ? a : b;
+    const sft_tensor *named = pair->tensors[a != NULL ? 0 : 1];
     struct text name = TEXT_EMPTY;
     text_escape(&name, named->name, named->name_length, "");
     output_format("%s ", b == NULL ? "-" : a == NULL ? "+" : pair->equal ? "=" : "~");

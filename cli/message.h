@@ -20,7 +20,7 @@ void message_line(const char *file, const char *code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
 /* message_text() - `sft: ` and a line that is escaped already. */
-void message_text(const struct text *line);
+void message_text(const struct text *text);
 
 /* message_usage() - `sft: USAGE: …`; returns EXIT_USAGE. The text is escaped. */
 int message_usage(const char *format, ...) __attribute__((format(printf, 1, 2)));

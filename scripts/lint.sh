@@ -48,12 +48,13 @@ configure() {
   }
 }
 
-# Only the files that the build knows: it holds their flags.
+# The files that the build knows, for it holds their flags, but for those that it makes.
 tidy() {
   python3 - <<'END' | xargs -P "$jobs" -n 2 clang-tidy -p build/lint --quiet 2>/dev/null
 import json, os
 for path in sorted({entry["file"] for entry in json.load(open("build/lint/compile_commands.json"))}):
-    print(f"'{os.path.relpath(path)}'")
+    if not os.path.relpath(path).startswith("build/"):
+        print(f"'{os.path.relpath(path)}'")
 END
 }
 
