@@ -44,11 +44,11 @@ uint64_t sft_siphash(const uint64_t seed[2], const void *bytes, size_t size) {
         memcpy(&word, at, 8);
         sip_word(&s, word);
     }
-    uint64_t last = (uint64_t)size << 56;
-    for (size_t i = 0; i < left; i++) {
-        last |= (uint64_t)at[i] << (8 * i);
+    uint64_t last = 0;
+    if (left > 0) {
+        memcpy(&last, at, left);
     }
-    sip_word(&s, last);
+    sip_word(&s, last ^ (uint64_t)size << 56);
     s.c ^= 0xff;
     sip_round(&s);
     sip_round(&s);

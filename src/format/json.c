@@ -221,21 +221,25 @@ sft_status sft_json_key(sft_json *json, sft_named *key) {
 
 /* ---- numbers and words ---- */
 
+/* Above 9 where the character is no digit. */
+static inline uint64_t digit_of(char c) {
+    return (uint64_t)(unsigned char)c - '0';
+}
+
 sft_json_unsigned_result sft_json_unsigned(sft_json *json, uint64_t *value) {
     const char *at = json->at;
-    uint64_t sum = 0;
-    if (*at < '0' || *at > '9') {
+    uint64_t sum = digit_of(*at);
+    uint64_t digit;
+    if (sum > 9) {
         return SFT_JSON_OTHER;
     }
-    if (*at == '0') {
-        at++;
-    } else {
-        /* Nineteen digits always fit. */
-        for (int i = 0; i < 19 && *at >= '0' && *at <= '9'; i++, at++) {
-            sum = sum * 10 + (uint64_t)(*at - '0');
+    at++;
+    if (sum != 0) {
+        const char *safe = at + 18; /* nineteen digits always fit */
+        for (; at < safe && (digit = digit_of(*at)) <= 9; at++) {
+            sum = sum * 10 + digit;
         }
-        for (; *at >= '0' && *at <= '9'; at++) {
-            uint64_t digit = (uint64_t)(*at - '0');
+        for (; (digit = digit_of(*at)) <= 9; at++) {
             if (sum > (UINT64_MAX - digit) / 10) {
                 return SFT_JSON_TOO_LARGE;
             }

@@ -44,6 +44,13 @@ int64_t sft_os_write_at(int fd, uint64_t offset, const void *from, size_t size);
 int sft_os_map(int fd, uint64_t size, const void **address);
 void sft_os_unmap(const void *address, uint64_t size);
 
+/*
+ * Asks for large pages under fresh memory that will be filled soon: on a page of 4 KiB the first
+ * touch costs as much as the copy itself. Does nothing where there are none, or where size is
+ * small.
+ */
+void sft_os_prefer_large_pages(void *memory, uint64_t size);
+
 /* Calls `each` for the names in a folder until it returns false; without "." and "..". */
 int sft_os_list(const char *path, bool (*each)(void *context, const char *name), void *context);
 int sft_os_list_folder(int folder, bool (*each)(void *context, const char *name), void *context);

@@ -135,6 +135,21 @@ void sft_os_unmap(const void *address, uint64_t size) {
     munmap((void *)(uintptr_t)address, (size_t)size);
 }
 
+void sft_os_prefer_large_pages(void *memory, uint64_t size) {
+#if defined(MADV_HUGEPAGE)
+    const uintptr_t large = UINT32_C(2) << 20;
+    uintptr_t begin = ((uintptr_t)memory + large - 1) & ~(large - 1);
+    uintptr_t end = ((uintptr_t)memory + (uintptr_t)size) & ~(large - 1);
+    if (size >= 2 * large && begin < end) {
+        /* A wish: if it is refused, the memory is only slower. */
+        (void)madvise((void *)begin, end - begin, MADV_HUGEPAGE);
+    }
+#else
+    (void)memory;
+    (void)size;
+#endif
+}
+
 static int list(DIR *folder, bool (*each)(void *context, const char *name), void *context) {
     int failure = 0;
     for (;;) {

@@ -48,6 +48,7 @@ static sft_status read_header(sft_file *file, const sft_open_options *options, s
     if (text == NULL) {
         return sft_fail_memory(error);
     }
+    sft_os_prefer_large_pages(text, text_size);
     status = sft_source_read(&file->source, SFT_HEADER_PREFIX, text, text_size, error);
     if (status != SFT_OK) {
         sft_release(&file->allocator, text, text_size + 1);
