@@ -16,7 +16,7 @@ import xml.etree.ElementTree as ET
 from typing import NamedTuple
 
 CMOCKA = re.compile(r"^\[  (PASSED|FAILED|SKIPPED) ? ?\] (\d+) test\(s\)", re.MULTILINE)
-PLAIN = re.compile(r"^(\d+) passed, (\d+) failed(?:, (\d+) skipped)?$", re.MULTILINE)
+PLAIN = re.compile(r"^(?:\w+: )?(\d+) passed, (\d+) failed(?:, (\d+) skipped)?$", re.MULTILINE)
 
 
 class Count(NamedTuple):

@@ -25,7 +25,7 @@ SECONDS = 120
 SKIPPED = 77
 
 
-def read(case, name, default=b""):
+def read(case: str, name: str, default: bytes = b"") -> bytes:
     path = os.path.join(HERE, case, name)
     if not os.path.exists(path):
         return default
@@ -33,41 +33,56 @@ def read(case, name, default=b""):
         return file.read()
 
 
-def matches(expected, got):
+def matches(expected: bytes, got: bytes) -> bool:
     pattern = b"[^\n]*".join(re.escape(part) for part in expected.split(b"{*}"))
     return re.fullmatch(pattern, got) is not None
 
 
-def make_tools(folder, sft, launcher):
+def make_tools(folder: str, sft: str, launcher: str) -> None:
+    python = shlex.quote(sys.executable)
     tools = {
-        "sft": "%s %s" % (launcher, shlex.quote(os.path.abspath(sft))),
-        "fixture": "%s %s" % (shlex.quote(sys.executable), shlex.quote(HERE + "/make.py")),
-        "terminal": "%s %s" % (shlex.quote(sys.executable), shlex.quote(HERE + "/terminal.py")),
+        "sft": f"{launcher} {shlex.quote(os.path.abspath(sft))}",
+        "fixture": f"{python} {shlex.quote(HERE + '/make.py')}",
+        "terminal": f"{python} {shlex.quote(HERE + '/terminal.py')}",
     }
     for name, command in tools.items():
         path = os.path.join(folder, name)
         with open(path, "w", encoding="utf-8") as file:
-            file.write('#!/bin/sh\nexec %s "$@"\n' % command)
+            file.write(f'#!/bin/sh\nexec {command} "$@"\n')
         os.chmod(path, 0o755)
 
 
-def run(case, tools, launcher):
-    environment = dict(os.environ, LC_ALL="C.UTF-8", TERM="xterm", PYTHONDONTWRITEBYTECODE="1",
-                       PATH=tools + os.pathsep + os.environ.get("PATH", ""))
+def run(case: str, tools: str, launcher: str) -> tuple[bytes, bytes, int]:
+    environment = dict(
+        os.environ,
+        LC_ALL="C.UTF-8",
+        TERM="xterm",
+        PYTHONDONTWRITEBYTECODE="1",
+        PATH=tools + os.pathsep + os.environ.get("PATH", ""),
+    )
     environment.pop("NO_COLOR", None)
     if launcher:
         environment["LAUNCHER"] = launcher  # cases that measure skip themselves
     with tempfile.TemporaryDirectory(prefix="sft-case-") as folder:
         os.chmod(folder, 0o755)
-        done = subprocess.run(["sh", os.path.join(HERE, case, "cmd")], cwd=folder, timeout=SECONDS,
-                              env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                              stderr=subprocess.PIPE, check=False)
+        done = subprocess.run(
+            ["sh", os.path.join(HERE, case, "cmd")],
+            cwd=folder,
+            timeout=SECONDS,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            check=False,
+        )
     return done.stdout, done.stderr, done.returncode
 
 
-def update(case, stdout, stderr, code):
-    for name, content in (("stdout", stdout), ("stderr", stderr),
-                          ("exit", b"%d\n" % code if code else b"")):
+def update(case: str, stdout: bytes, stderr: bytes, code: int) -> None:
+    for name, content in (
+        ("stdout", stdout),
+        ("stderr", stderr),
+        ("exit", b"%d\n" % code if code else b""),
+    ):
         path = os.path.join(HERE, case, name)
         if content and not matches(read(case, name), content):
             with open(path, "wb") as file:
@@ -76,36 +91,38 @@ def update(case, stdout, stderr, code):
             os.remove(path)
 
 
-def judge(case, tools, launcher, updates):
+def judge(case: str, tools: str, launcher: str, updates: bool) -> tuple[str | None, str | None]:
     """What went wrong, or None; and why the case was skipped, or None."""
     try:
         stdout, stderr, code = run(case, tools, launcher)
     except subprocess.TimeoutExpired:
-        return "no end after %d s" % SECONDS, None
+        return f"no end after {SECONDS} s", None
     if code == SKIPPED:
         return None, stdout.decode(errors="replace").strip()
     if updates:
         update(case, stdout, stderr, code)
         return None, None
     wrong = []
-    if code != int(read(case, "exit", b"0")):
-        wrong.append("exit %d, not %d" % (code, int(read(case, "exit", b"0"))))
+    wanted = int(read(case, "exit", b"0"))
+    if code != wanted:
+        wrong.append(f"exit {code}, not {wanted}")
     for name, got in (("stdout", stdout), ("stderr", stderr)):
         if not matches(read(case, name), got):
-            wrong.append("%s is %r" % (name, got[:400]))
+            wrong.append(f"{name} is {got[:400]!r}")
     return "; ".join(wrong) or None, None
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+def main() -> int:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--sft", required=True, help="the command to test")
     parser.add_argument("--launcher", default="", help="what runs it: valgrind, say")
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
     parser.add_argument("--update", action="store_true", help="write what came out as expected")
     parser.add_argument("cases", nargs="*", help="names of cases; default: all")
     options = parser.parse_args()
-    cases = options.cases or sorted(name for name in os.listdir(HERE)
-                                    if os.path.exists(os.path.join(HERE, name, "cmd")))
+    cases = options.cases or sorted(
+        name for name in os.listdir(HERE) if os.path.exists(os.path.join(HERE, name, "cmd"))
+    )
     tools = tempfile.mkdtemp(prefix="sft-tools-")
     failed = skipped = 0
     try:
@@ -113,18 +130,18 @@ def main():
         make_tools(tools, options.sft, options.launcher)
         with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
             verdicts = pool.map(
-                lambda case: judge(case, tools, options.launcher, options.update), cases)
-            for case, (wrong, reason) in zip(cases, verdicts):
+                lambda case: judge(case, tools, options.launcher, options.update), cases
+            )
+            for case, (wrong, reason) in zip(cases, verdicts, strict=True):
                 if wrong:
                     failed += 1
-                    print("FAILED %s: %s" % (case, wrong))
+                    print(f"FAILED {case}: {wrong}")
                 elif reason is not None:
                     skipped += 1
-                    print("skipped %s: %s" % (case, reason))
+                    print(f"skipped {case}: {reason}")
     finally:
         shutil.rmtree(tools)
-    print("%d cases: %d passed, %d failed, %d skipped"
-          % (len(cases), len(cases) - failed - skipped, failed, skipped))
+    print(f"{len(cases) - failed - skipped} passed, {failed} failed, {skipped} skipped")
     return 1 if failed else 0
 
 

@@ -14,7 +14,7 @@ import sys
 import time
 
 
-def main():
+def main() -> int:
     arguments = sys.argv[1:]
     pause = arguments[0] == "--pause"
     command = arguments[1:] if pause else arguments

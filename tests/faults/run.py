@@ -17,6 +17,8 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 SIZE = 200_000
 NAME = "model.safetensors"
@@ -27,35 +29,44 @@ ENVIRONMENT = dict(os.environ, ASAN_OPTIONS="detect_leaks=0", LC_ALL="C")
 # An edit whose value is too long for the room that the saved file has.
 LONG = "n" * 300
 
+# The letter in the metadata, and that of the data; None: there is no file.
+State = tuple[str, str] | None
+Done = subprocess.CompletedProcess[bytes]
 
+
+@dataclass
 class Case:
     """A save: what is there before, the command, and what the target says afterwards."""
 
-    def __init__(self, name, before, command, after, unnamed=True):
-        self.name = name
-        self.before = before  # letter in the metadata, letter of the data; None: no file
-        self.command = command
-        self.after = after
-        self.unnamed = unnamed  # False: files without a name are made to fail
+    name: str
+    before: State  # None: no file
+    command: list[str]
+    after: State
+    unnamed: bool = True  # False: files without a name are made to fail
 
 
-def cases(save, sft):
+def cases(save: str, sft: str | None) -> Iterator[Case]:
     for how in ("write", "write-durable", "stream", "stream-durable"):
         command = [save, how, NAME, "n", str(SIZE)]
         yield Case(f"{how} over a file", ("o", "o"), command, ("n", "n"))
-        yield Case(f"{how} over a file, by a temporary name", ("o", "o"), command, ("n", "n"),
-                   False)
+        yield Case(
+            f"{how} over a file, by a temporary name", ("o", "o"), command, ("n", "n"), False
+        )
         yield Case(f"{how} of a new file", None, command, ("n", "n"))
     command = [save, "keep", NAME, "n", str(SIZE)]
     yield Case("write of a new file that keeps others", None, command, ("n", "n"))
     yield Case("the same by a temporary name", None, command, ("n", "n"), False)
     if sft:
         yield Case("edit in place", ("o", "o"), [sft, "meta", "set", NAME, "letter=n"], ("n", "o"))
-        yield Case("edit by a new file", ("o", "o"),
-                   [sft, "meta", "set", NAME, f"letter={LONG}"], (LONG, "o"))
+        yield Case(
+            "edit by a new file",
+            ("o", "o"),
+            [sft, "meta", "set", NAME, f"letter={LONG}"],
+            (LONG, "o"),
+        )
 
 
-def describe(folder):
+def describe(folder: str) -> State:
     """Metadata letter and data letter of the target; None if absent; fails if it is damaged."""
     try:
         with open(os.path.join(folder, NAME), "rb") as file:
@@ -63,19 +74,25 @@ def describe(folder):
     except FileNotFoundError:
         return None
     length = int.from_bytes(whole[:8], "little")
-    header = json.loads(whole[8:8 + length])
-    data = whole[8 + length:]
+    header = json.loads(whole[8 : 8 + length])
+    data = whole[8 + length :]
     assert header["t"]["data_offsets"] == [0, SIZE] and len(data) == SIZE, "damaged"
     assert data == data[:1] * SIZE, "mixed data"
     return header["__metadata__"]["letter"], data[:1].decode()
 
 
-def run(command, folder):
-    return subprocess.run(command, cwd=folder, env=ENVIRONMENT, stdin=subprocess.DEVNULL,
-                          capture_output=True, check=False)
+def run(command: list[str], folder: str) -> Done:
+    return subprocess.run(
+        command,
+        cwd=folder,
+        env=ENVIRONMENT,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        check=False,
+    )
 
 
-def prepare(case, save, folder):
+def prepare(case: Case, save: str, folder: str) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     os.mkdir(folder)
     if case.before:
@@ -83,14 +100,16 @@ def prepare(case, save, folder):
         assert done.returncode == 0, done.stderr
 
 
-def count_calls(case, save, folder):
+def count_calls(case: Case, save: str, folder: str) -> tuple[list[tuple[str, int]], int | None]:
     """The system calls of a save as [(name, number among those of its name)], without the start
     of the process; and the number of the openat() that makes a file without a name."""
     prepare(case, save, folder)
     log = os.path.join(folder, "..", os.path.basename(folder) + ".log")
     done = run(["strace", "-f", "-qq", "-o", log, *case.command], folder)
     assert done.returncode == 0, done.stderr
-    calls, seen, started, unnamed = [], collections.Counter(), False, None
+    calls: list[tuple[str, int]] = []
+    seen: collections.Counter[str] = collections.Counter()
+    started, unnamed = False, None
     with open(log, encoding="utf-8", errors="replace") as file:
         for line in file:
             match = re.match(r"\d+ +(\w+)\((.*)", line)
@@ -108,7 +127,7 @@ def count_calls(case, save, folder):
     return calls, unnamed
 
 
-def check(case, folder, done, killed):
+def check(case: Case, folder: str, done: Done, killed: bool) -> int:
     state = describe(folder)
     litter = sorted(name for name in os.listdir(folder) if name != NAME)
     # What fails when the work is done: flushing the folder, or closing standard output.
@@ -124,7 +143,9 @@ def check(case, folder, done, killed):
     return len(litter)
 
 
-def inject(case, save, folder, fault, call, unnamed):
+def inject(
+    case: Case, save: str, folder: str, fault: str, call: tuple[str, int], unnamed: int | None
+) -> int:
     """Runs a save with one fault. Returns how many temporary files were left: 0 or 1."""
     prepare(case, save, folder)
     name, number = call
@@ -143,11 +164,13 @@ def inject(case, save, folder, fault, call, unnamed):
         assert os.listdir(folder) == [NAME], f"the next save left {os.listdir(folder)}"
         return left
     except (AssertionError, ValueError, KeyError, IndexError) as error:
-        raise AssertionError(f"{case.name}: {fault} at {name} number {number}: {error}; "
-                             f"status {done.returncode}, {done.stderr.decode().strip()}") from error
+        raise AssertionError(
+            f"{case.name}: {fault} at {name} number {number}: {error}; "
+            f"status {done.returncode}, {done.stderr.decode().strip()}"
+        ) from error
 
 
-def interrupt(case, save, folder):
+def interrupt(case: Case, save: str, folder: str) -> str:
     calls, unnamed = count_calls(case, save, folder)
     if not case.unnamed and unnamed is None:
         return f"{case.name}: this is how all files are written here"
@@ -158,11 +181,12 @@ def interrupt(case, save, folder):
     return f"{case.name}: {len(calls)} system calls, {left} temporary files left and removed"
 
 
-def fill_disk(save, sft, folder):
+def fill_disk(save: str, sft: str | None, folder: str) -> str:
     """A disk that is full: a tmpfs of a megabyte."""
     os.mkdir(folder)
-    mount = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", folder],
-                           capture_output=True, check=False)
+    mount = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", folder], capture_output=True, check=False
+    )
     if mount.returncode != 0:
         return f"full disk: skipped, for a tmpfs cannot be mounted: {mount.stderr.decode().strip()}"
     try:
@@ -190,16 +214,19 @@ def fill_disk(save, sft, folder):
     return "full disk: every save failed in one line and left the old file"
 
 
-def strace_works():
+def strace_works() -> str | None:
     try:
-        probe = subprocess.run(["strace", "-qq", "-o", "/dev/null", "-e", "inject=getppid:error=EIO",
-                                "true"], capture_output=True, check=False)
+        probe = subprocess.run(
+            ["strace", "-qq", "-o", "/dev/null", "-e", "inject=getppid:error=EIO", "true"],
+            capture_output=True,
+            check=False,
+        )
     except FileNotFoundError:
         return "strace is not installed"
     return None if probe.returncode == 0 else probe.stderr.decode().strip()
 
 
-def main():
+def main() -> int:
     save = os.path.abspath(sys.argv[1])
     sft = os.path.abspath(sys.argv[2]) if len(sys.argv) > 2 else None
     reason = strace_works()
@@ -209,8 +236,10 @@ def main():
     failed = 0
     with tempfile.TemporaryDirectory(prefix="sft-faults-") as base:
         with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-            jobs = [pool.submit(interrupt, case, save, os.path.join(base, str(number)))
-                    for number, case in enumerate(cases(save, sft))]
+            jobs = [
+                pool.submit(interrupt, case, save, os.path.join(base, str(number)))
+                for number, case in enumerate(cases(save, sft))
+            ]
             jobs.append(pool.submit(fill_disk, save, sft, os.path.join(base, "full")))
             for job in jobs:
                 try:

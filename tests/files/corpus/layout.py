@@ -234,13 +234,13 @@ def _tiling() -> Iterator[Case]:
     step = 2**61 - 1
     eight = [tensor(f"t{i}", "U8", [step], i * step, (i + 1) * step) for i in range(8)]
     rest = tensor("t8", "U8", [7], 8 * step, 2**64 - 1)
-    last = tensor("t8", "U8", [0], 2**64 - 1, 2**64 - 1)
+    final = tensor("t8", "U8", [0], 2**64 - 1, 2**64 - 1)
     within = tensor("t8", "U8", [1], 8 * step - 1, 8 * step)
     yield bad(
         "hole-2p64",
         "HOLE",
         "A hole at 2^64 - 8 of the data, which is no place in a file.",
-        header_of(*eight, last),
+        header_of(*eight, final),
         8,
     )
     yield bad(
