@@ -194,7 +194,9 @@ static void put_string(sink *out, const char *text, size_t length) {
             put(out, escape, sizeof escape);
         }
     }
-    put(out, text + done, length - done);
+    if (done < length) {
+        put(out, text + done, length - done);
+    }
     put(out, "\"", 1);
 }
 
