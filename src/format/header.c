@@ -52,18 +52,19 @@ static inline bool is(const sft_named *key, const char *word, size_t length) {
 
 /* ---- a tensor's fields ---- */
 
-/* Tells a malformed value, which is no JSON, from JSON of the wrong kind. */
-static sft_status wrong_value(parser *p, const sft_tensor *tensor, sft_status status,
-                              const char *message) {
+/* Tells a malformed value, which is no JSON, from JSON of the wrong kind; `depth` levels are open.
+ */
+static sft_status wrong_value(parser *p, uint32_t depth, const sft_tensor *tensor,
+                              sft_status status, const char *message) {
     const char *at = p->json.at;
-    sft_status skipped = sft_json_skip(&p->json, 2);
+    sft_status skipped = sft_json_skip(&p->json, depth);
     return skipped != SFT_OK ? skipped : fail_tensor(p, tensor, status, at, message);
 }
 
 static sft_status read_dtype(parser *p, sft_tensor *tensor) {
     const char *at = p->json.at;
     if (*at != '"') {
-        return wrong_value(p, tensor, SFT_INVALID_DTYPE, "dtype is not a string");
+        return wrong_value(p, 2, tensor, SFT_INVALID_DTYPE, "dtype is not a string");
     }
     sft_named name;
     sft_status status = sft_json_string(&p->json, &name);
@@ -90,7 +91,7 @@ static sft_status read_size(parser *p, const sft_tensor *tensor, sft_status othe
     case SFT_JSON_OTHER:
         break;
     }
-    return wrong_value(p, tensor, otherwise,
+    return wrong_value(p, 3, tensor, otherwise,
                        otherwise == SFT_INVALID_SHAPE
                            ? "a dimension of the shape is not a non-negative integer"
                            : "an offset is not a non-negative integer");
@@ -111,7 +112,7 @@ static sft_status add_dimension(parser *p, const sft_tensor *tensor, uint32_t ra
 
 static sft_status read_shape(parser *p, sft_tensor *tensor) {
     if (*p->json.at != '[') {
-        return wrong_value(p, tensor, SFT_INVALID_SHAPE, "shape is not an array");
+        return wrong_value(p, 2, tensor, SFT_INVALID_SHAPE, "shape is not an array");
     }
     uint32_t rank = 0;
     bool more = sft_json_enter(&p->json, ']');
@@ -144,7 +145,7 @@ static sft_status read_offsets(parser *p, sft_tensor *tensor) {
     static const char wrong[] = "data_offsets is not an array of two offsets";
     const char *at = p->json.at;
     if (*at != '[') {
-        return wrong_value(p, tensor, SFT_INVALID_OFFSETS, wrong);
+        return wrong_value(p, 2, tensor, SFT_INVALID_OFFSETS, wrong);
     }
     bool more = sft_json_enter(&p->json, ']');
     uint64_t *offsets[2] = {&tensor->begin, &tensor->end};
@@ -219,7 +220,7 @@ static sft_status read_field(parser *p, sft_tensor *tensor, unsigned *seen) {
 static sft_status read_fields(parser *p, sft_tensor *tensor) {
     const char *at = p->json.at;
     if (*at != '{') {
-        return wrong_value(p, tensor, SFT_TENSOR_NOT_OBJECT,
+        return wrong_value(p, 1, tensor, SFT_TENSOR_NOT_OBJECT,
                            "the tensor's description is not an object");
     }
     bool more = sft_json_enter(&p->json, '}');
