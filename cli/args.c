@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const struct option_spec help_spec = {OPTION_HELP, "help", 'h', false};
+static const struct option_spec help_spec = {"help", OPTION_HELP, 'h', false};
 
 static const struct option_spec *find_name(const struct option_spec *specs, const char *name,
                                            size_t length) {

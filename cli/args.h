@@ -24,9 +24,9 @@ enum option_id {
 
 /* An option that a command takes. A table of them ends with one whose `name` is NULL. */
 struct option_spec {
-    enum option_id id;
     const char *name; /* without the two dashes */
-    char letter;      /* or '\0' */
+    enum option_id id;
+    char letter; /* or '\0' */
     bool takes_value;
 };
 

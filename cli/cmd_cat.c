@@ -173,7 +173,7 @@ static int run_cat(const struct args *args) {
 }
 
 static const struct option_spec options[] = {
-    {OPTION_NPY, "npy", '\0', false}, {OPTION_FORCE, "force", 'f', false}, {0, NULL, '\0', false}};
+    {"npy", OPTION_NPY, '\0', false}, {"force", OPTION_FORCE, 'f', false}, {NULL, 0, '\0', false}};
 
 const struct command command_cat = {
     .name = "cat",

@@ -251,10 +251,10 @@ static int run_check(const struct args *args) {
     return code;
 }
 
-static const struct option_spec options[] = {{OPTION_JSON, "json", '\0', false},
-                                             {OPTION_FINITE, "finite", '\0', false},
-                                             {OPTION_QUIET, "quiet", 'q', false},
-                                             {0, NULL, '\0', false}};
+static const struct option_spec options[] = {{"json", OPTION_JSON, '\0', false},
+                                             {"finite", OPTION_FINITE, '\0', false},
+                                             {"quiet", OPTION_QUIET, 'q', false},
+                                             {NULL, 0, '\0', false}};
 
 const struct command command_check = {
     .name = "check",

@@ -24,7 +24,7 @@ static int run_completion(const struct args *args) {
     return EXIT_FINE;
 }
 
-static const struct option_spec options[] = {{0, NULL, '\0', false}};
+static const struct option_spec options[] = {{NULL, 0, '\0', false}};
 
 const struct command command_completion = {
     .name = "completion",

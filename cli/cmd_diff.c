@@ -325,10 +325,10 @@ static int run_diff(const struct args *args) {
     return code;
 }
 
-static const struct option_spec options[] = {{OPTION_DATA, "data", '\0', false},
-                                             {OPTION_JSON, "json", '\0', false},
-                                             {OPTION_VERBOSE, "verbose", 'v', false},
-                                             {0, NULL, '\0', false}};
+static const struct option_spec options[] = {{"data", OPTION_DATA, '\0', false},
+                                             {"json", OPTION_JSON, '\0', false},
+                                             {"verbose", OPTION_VERBOSE, 'v', false},
+                                             {NULL, 0, '\0', false}};
 
 const struct command command_diff = {
     .name = "diff",

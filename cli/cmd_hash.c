@@ -178,10 +178,10 @@ static int run_hash(const struct args *args) {
     return code;
 }
 
-static const struct option_spec options[] = {{OPTION_CHECK, "check", 'c', false},
-                                             {OPTION_JSON, "json", '\0', false},
-                                             {OPTION_QUIET, "quiet", 'q', false},
-                                             {0, NULL, '\0', false}};
+static const struct option_spec options[] = {{"check", OPTION_CHECK, 'c', false},
+                                             {"json", OPTION_JSON, '\0', false},
+                                             {"quiet", OPTION_QUIET, 'q', false},
+                                             {NULL, 0, '\0', false}};
 
 const struct command command_hash = {
     .name = "hash",

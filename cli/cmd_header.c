@@ -167,8 +167,8 @@ static int run_header(const struct args *args) {
     return EXIT_FINE;
 }
 
-static const struct option_spec options[] = {{OPTION_PRETTY, "pretty", '\0', false},
-                                             {0, NULL, '\0', false}};
+static const struct option_spec options[] = {{"pretty", OPTION_PRETTY, '\0', false},
+                                             {NULL, 0, '\0', false}};
 
 const struct command command_header = {
     .name = "header",

@@ -257,8 +257,8 @@ static int run_info(const struct args *args) {
     return code;
 }
 
-static const struct option_spec options[] = {{OPTION_JSON, "json", '\0', false},
-                                             {0, NULL, '\0', false}};
+static const struct option_spec options[] = {{"json", OPTION_JSON, '\0', false},
+                                             {NULL, 0, '\0', false}};
 
 const struct command command_info = {
     .name = "info",

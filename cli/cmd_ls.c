@@ -232,7 +232,7 @@ static int run_ls(const struct args *args) {
 }
 
 static const struct option_spec options[] = {
-    {OPTION_JSON, "json", '\0', false}, {OPTION_SORT, "sort", '\0', true}, {0, NULL, '\0', false}};
+    {"json", OPTION_JSON, '\0', false}, {"sort", OPTION_SORT, '\0', true}, {NULL, 0, '\0', false}};
 
 const struct command command_ls = {
     .name = "ls",

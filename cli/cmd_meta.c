@@ -198,9 +198,9 @@ static int run_meta(const struct args *args) {
     return message_usage("meta needs get, set or rm; see sft meta --help");
 }
 
-static const struct option_spec options[] = {{OPTION_JSON, "json", '\0', false},
-                                             {OPTION_VERBOSE, "verbose", 'v', false},
-                                             {0, NULL, '\0', false}};
+static const struct option_spec options[] = {{"json", OPTION_JSON, '\0', false},
+                                             {"verbose", OPTION_VERBOSE, 'v', false},
+                                             {NULL, 0, '\0', false}};
 
 const struct command command_meta = {
     .name = "meta",

@@ -70,7 +70,7 @@ static void compare_complex(const struct side *a, const struct side *b, size_t c
         comparison->nan[1] += y_nan;
         if (x_nan || y_nan) {
             comparison->different += x_nan != y_nan;
-        } else if (memcmp(x, y, 2 * sizeof *x) != 0) {
+        } else {
             /* Equal infinities would give NaN when subtracted. */
             double real = x[0] < y[0] || x[0] > y[0] ? x[0] - y[0] : 0;
             double imaginary = x[1] < y[1] || x[1] > y[1] ? x[1] - y[1] : 0;

@@ -20,7 +20,7 @@ bool compare_possible(const sft_tensor *a, const sft_tensor *b);
 
 /* compare_data() - two tensors for which that is true. *failed receives 0 or 1, the side that
  * could not be read. Returns as sft_read_part(). */
-sft_status compare_data(const sft_model_tensor places[2], struct comparison *comparison, int *failed,
-                        sft_error *error);
+sft_status compare_data(const sft_model_tensor places[2], struct comparison *comparison,
+                        int *failed, sft_error *error);
 
 #endif /* CLI_COMPARE_H */
