@@ -79,7 +79,8 @@ static void free_plan(plan *made) {
 /* On success the caller frees both the plan and what is encoded. */
 static sft_status make_plan(plan *made, const sft_tensor_data *tensors, uint64_t count,
                             const sft_write_options *options, bool needs_data, sft_error *error) {
-    *made = (plan){.given = tensors, .count = count};
+    made->given = tensors;
+    made->count = count;
     if (tensors == NULL && count > 0) {
         return sft_fail(error, SFT_INVALID_ARGUMENT, SFT_NO_BYTE,
                         "tensors is a null pointer, but count is not 0");
@@ -246,7 +247,8 @@ sft_status sft_encode(const sft_tensor_data *tensors, uint64_t count,
         at += made.encoded.data_start;
         for (uint64_t i = 0; i < count; i++) {
             const sft_tensor_data *tensor = &tensors[made.encoded.order[i]];
-            if (tensor->size > 0) {
+            /* It is missing only where there is none. */
+            if (tensor->data != NULL) {
                 memcpy(at, tensor->data, (size_t)tensor->size);
                 at += tensor->size;
             }
