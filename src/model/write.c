@@ -79,8 +79,7 @@ static void free_plan(plan *made) {
 /* On success the caller frees both the plan and what is encoded. */
 static sft_status make_plan(plan *made, const sft_tensor_data *tensors, uint64_t count,
                             const sft_write_options *options, bool needs_data, sft_error *error) {
-    made->given = tensors;
-    made->count = count;
+    *made = (plan){.given = tensors, .count = count};
     if (tensors == NULL && count > 0) {
         return sft_fail(error, SFT_INVALID_ARGUMENT, SFT_NO_BYTE,
                         "tensors is a null pointer, but count is not 0");
@@ -227,6 +226,14 @@ sft_status sft_encode_size(const sft_tensor_data *tensors, uint64_t count,
     return status;
 }
 
+/* Returns where the next byte goes. */
+static char *put(char *to, const void *from, uint64_t size) {
+    if (size > 0) {
+        memcpy(to, from, (size_t)size);
+    }
+    return to + size;
+}
+
 sft_status sft_encode(const sft_tensor_data *tensors, uint64_t count,
                       const sft_write_options *options, void *to, uint64_t size, sft_error *error) {
     if (to == NULL) {
@@ -242,16 +249,10 @@ sft_status sft_encode(const sft_tensor_data *tensors, uint64_t count,
                           "the file takes %" PRIu64 " bytes, but there is room for %" PRIu64,
                           made.save.total, size);
     } else {
-        char *at = to;
-        memcpy(at, made.encoded.bytes, (size_t)made.encoded.data_start);
-        at += made.encoded.data_start;
+        char *at = put(to, made.encoded.bytes, made.encoded.data_start);
         for (uint64_t i = 0; i < count; i++) {
             const sft_tensor_data *tensor = &tensors[made.encoded.order[i]];
-            /* It is missing only where there is none. */
-            if (tensor->data != NULL) {
-                memcpy(at, tensor->data, (size_t)tensor->size);
-                at += tensor->size;
-            }
+            at = put(at, tensor->data, tensor->size);
         }
     }
     drop_plan(&made);
