@@ -62,7 +62,7 @@ static uint64_t read_length(const unsigned char *bytes) {
 sft_header_options sft_header_options_of(const sft_header_options *given) {
     sft_header_options options = SFT_HEADER_OPTIONS;
     if (given != NULL) {
-        memcpy(&options, given, sft_min(given->struct_size, sizeof options));
+        memcpy(&options, given, (size_t)sft_min(given->struct_size, sizeof options));
     }
     if (options.limits.header_bytes == 0) {
         options.limits.header_bytes = SFT_DEFAULT_HEADER_BYTES;

@@ -14,7 +14,7 @@
 static sft_open_options options_of(const sft_open_options *given) {
     sft_open_options options = SFT_OPEN_OPTIONS;
     if (given != NULL) {
-        memcpy(&options, given, sft_min(given->struct_size, sizeof options));
+        memcpy(&options, given, (size_t)sft_min(given->struct_size, sizeof options));
     }
     return options;
 }

@@ -162,7 +162,7 @@ sft_status sft_read_many(const sft_read_request *requests, uint64_t count,
                          const sft_read_options *given, sft_error *error) {
     sft_read_options options = SFT_READ_OPTIONS;
     if (given != NULL) {
-        memcpy(&options, given, sft_min(given->struct_size, sizeof options));
+        memcpy(&options, given, (size_t)sft_min(given->struct_size, sizeof options));
     }
     if ((requests == NULL && count > 0) || !sft_allocator_usable(options.allocator)) {
         return sft_fail(error, SFT_INVALID_ARGUMENT, SFT_NO_BYTE,

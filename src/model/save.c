@@ -20,7 +20,7 @@ sft_status sft_save_init(sft_save *save, const sft_write_options *given, sft_err
             return sft_fail(error, SFT_INVALID_ARGUMENT, SFT_NO_BYTE,
                             "struct_size of the options is not set: begin with SFT_WRITE_OPTIONS");
         }
-        memcpy(&options, given, sft_min(given->struct_size, sizeof options));
+        memcpy(&options, given, (size_t)sft_min(given->struct_size, sizeof options));
     }
     if (!sft_allocator_usable(options.allocator)) {
         return sft_fail(error, SFT_INVALID_ARGUMENT, SFT_NO_BYTE, "the allocator lacks a function");

@@ -259,7 +259,7 @@ static sft_status start(sft_opener *o, bool has_path, const sft_model_options *g
                         sft_model **model, sft_error *error) {
     *o = (sft_opener){.options = SFT_MODEL_OPTIONS, .error = error};
     if (given != NULL) {
-        memcpy(&o->options, given, sft_min(given->struct_size, sizeof o->options));
+        memcpy(&o->options, given, (size_t)sft_min(given->struct_size, sizeof o->options));
     }
     if (model != NULL) {
         *model = NULL;

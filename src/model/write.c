@@ -250,7 +250,7 @@ sft_status sft_encode(const sft_tensor_data *tensors, uint64_t count,
                           made.save.total, size);
     } else {
         char *at = put(to, made.encoded.bytes, made.encoded.data_start);
-        for (uint64_t i = 0; i < count; i++) {
+        for (uint64_t i = 0; i < made.encoded.count; i++) {
             const sft_tensor_data *tensor = &tensors[made.encoded.order[i]];
             at = put(at, tensor->data, tensor->size);
         }
