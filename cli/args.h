@@ -18,6 +18,7 @@ enum option_id {
     OPTION_FORCE,
     OPTION_VERBOSE,
     OPTION_DATA,
+    OPTION_METADATA,
     OPTION_CHECK,
     OPTIONS
 };

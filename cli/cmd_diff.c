@@ -17,6 +17,7 @@ struct diff {
     sft_model *models[2];
     bool json;
     bool data;
+    bool metadata;
     bool verbose;
     uint64_t tensors; /* names in either */
     uint64_t different_tensors;
@@ -95,6 +96,26 @@ static void compare_entries(struct diff *diff, int side) {
         }
     }
     free(entries);
+}
+
+static void compare_metadata(struct diff *diff) {
+    if (diff->json) {
+        json_key("metadata");
+    }
+    if (!diff->metadata) {
+        if (diff->json) {
+            json_null();
+        }
+        return;
+    }
+    if (diff->json) {
+        json_begin_array();
+    }
+    compare_entries(diff, 0);
+    compare_entries(diff, 1);
+    if (diff->json) {
+        json_end_array();
+    }
 }
 
 static void print_json_side(const char *side, const sft_tensor *tensor) {
@@ -253,16 +274,20 @@ static void print_verdict(const struct diff *diff) {
     if (diff->code != EXIT_FINE) {
         return;
     }
+    const char *s = diff->tensors == 1 ? "" : "s";
     if (diff->different_tensors == 0 && diff->different_entries == 0) {
-        output_format("equal: %" PRIu64 " tensor%s and the metadata%s\n", diff->tensors,
-                      diff->tensors == 1 ? "" : "s",
+        output_format("equal: %" PRIu64 " tensor%s%s%s\n", diff->tensors, s,
+                      diff->metadata ? " and the metadata" : "",
                       diff->data ? "" : " (values were not compared: see --data)");
-    } else {
-        output_format("different: %" PRIu64 " of %" PRIu64 " tensor%s, %" PRIu64
-                      " metadata entr%s\n",
-                      diff->different_tensors, diff->tensors, diff->tensors == 1 ? "" : "s",
-                      diff->different_entries, diff->different_entries == 1 ? "y" : "ies");
+        return;
     }
+    output_format("different: %" PRIu64 " of %" PRIu64 " tensor%s", diff->different_tensors,
+                  diff->tensors, s);
+    if (diff->metadata) {
+        output_format(", %" PRIu64 " metadata entr%s", diff->different_entries,
+                      diff->different_entries == 1 ? "y" : "ies");
+    }
+    output_string("\n");
 }
 
 static void compare_models(struct diff *diff) {
@@ -274,13 +299,9 @@ static void compare_models(struct diff *diff) {
         json_string(diff->paths[0]);
         json_key("b");
         json_string(diff->paths[1]);
-        json_key("metadata");
-        json_begin_array();
     }
-    compare_entries(diff, 0);
-    compare_entries(diff, 1);
+    compare_metadata(diff);
     if (diff->json) {
-        json_end_array();
         json_key("tensors");
         json_begin_array();
     }
@@ -311,6 +332,7 @@ static int run_diff(const struct args *args) {
     memset(&diff, 0, sizeof diff);
     diff.json = args->seen[OPTION_JSON];
     diff.data = args->seen[OPTION_DATA];
+    diff.metadata = args->seen[OPTION_METADATA];
     diff.verbose = args->seen[OPTION_VERBOSE];
     for (int i = 0; i < 2; i++) {
         diff.paths[i] = args->operands[i];
@@ -326,6 +348,7 @@ static int run_diff(const struct args *args) {
 }
 
 static const struct option_spec options[] = {{"data", OPTION_DATA, '\0', false},
+                                             {"metadata", OPTION_METADATA, '\0', false},
                                              {"json", OPTION_JSON, '\0', false},
                                              {"verbose", OPTION_VERBOSE, 'v', false},
                                              {NULL, 0, '\0', false}};
@@ -333,16 +356,16 @@ static const struct option_spec options[] = {{"data", OPTION_DATA, '\0', false},
 const struct command command_diff = {
     .name = "diff",
     .summary = "what differs between two models",
-    .help = "Usage: sft diff [--data] [--json] [-v] A B\n"
+    .help = "Usage: sft diff [--data] [--metadata] [--json] [-v] A B\n"
             "\n"
-            "Compares the names, dtypes and shapes of two models, and their metadata. Each\n"
-            "may be a file, a folder of shards or an index; where a tensor lies does not\n"
-            "matter.\n"
+            "Compares the names, dtypes and shapes of two models. Each may be a file, a\n"
+            "folder of shards or an index; where a tensor lies does not matter.\n"
             "\n"
             "  -  only in A     +  only in B     ~  in both, but different\n"
             "\n"
             "  --data         also compare the values: how many differ, the greatest absolute\n"
             "                 difference, how many are NaN; NaN equals NaN, 0 equals -0\n"
+            "  --metadata     also compare the metadata\n"
             "  --json         one JSON document\n"
             "  -v, --verbose  list equal tensors too\n"
             "\n"

@@ -161,19 +161,13 @@ static int run_hash(const struct args *args) {
         return hash_check(args->operands[0], json, args->seen[OPTION_QUIET]);
     }
     if (json) {
-        json_begin_object();
-        json_key("schema");
-        json_number(1);
-        json_key("files");
-        json_begin_array();
+        json_begin_files();
     }
     for (size_t i = 0; i < args->operand_count; i++) {
         code = exit_worse(code, hash_one(args, args->operands[i]));
     }
     if (json) {
-        json_end_array();
-        json_end_object();
-        json_end();
+        json_end_files();
     }
     return code;
 }

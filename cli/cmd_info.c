@@ -238,23 +238,7 @@ static int inform(const struct args *args, size_t number) {
 
 static int run_info(const struct args *args) {
     int code = args_expect(args, 1, SIZE_MAX, "a FILE");
-    if (code != EXIT_FINE) {
-        return code;
-    }
-    bool array = args->seen[OPTION_JSON] && args->operand_count > 1;
-    if (array) {
-        json_begin_array();
-    }
-    for (size_t i = 0; i < args->operand_count; i++) {
-        code = exit_worse(code, inform(args, i));
-    }
-    if (array) {
-        json_end_array();
-    }
-    if (array || (args->seen[OPTION_JSON] && code == EXIT_FINE)) {
-        json_end();
-    }
-    return code;
+    return code == EXIT_FINE ? input_each(args, inform) : code;
 }
 
 static const struct option_spec options[] = {{"json", OPTION_JSON, '\0', false},

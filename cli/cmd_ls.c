@@ -164,14 +164,25 @@ static void print_table(const char *path, const sft_model *model, const struct l
     text_free(&line.size);
 }
 
-static int list_file(const struct args *args, enum sort sort, size_t number) {
+/* What --sort asks for; -1 if it asks for no such order. */
+static int sort_of(const struct args *args) {
+    static const char *const names[] = {"offset", "name", "size"};
+    for (int i = 0; i < 3; i++) {
+        if (!args->seen[OPTION_SORT] || strcmp(args->values[OPTION_SORT], names[i]) == 0) {
+            return i;
+        }
+    }
+    return -1;
+}
+
+static int list_file(const struct args *args, size_t number) {
     const char *path = args->operands[number];
     sft_model *model;
     int code = input_open(path, &model);
     if (code != EXIT_FINE) {
         return code;
     }
-    struct listing listing = collect(model, args, sort);
+    struct listing listing = collect(model, args, (enum sort)sort_of(args));
     if (args->seen[OPTION_JSON]) {
         print_json(path, model, &listing);
     } else {
@@ -190,45 +201,13 @@ static int list_file(const struct args *args, enum sort sort, size_t number) {
     return EXIT_FINE;
 }
 
-static int parse_sort(const struct args *args, enum sort *sort) {
-    static const char *const names[] = {"offset", "name", "size"};
-    *sort = SORT_OFFSET;
-    if (!args->seen[OPTION_SORT]) {
-        return EXIT_FINE;
-    }
-    for (int i = 0; i < 3; i++) {
-        if (strcmp(args->values[OPTION_SORT], names[i]) == 0) {
-            *sort = (enum sort)i;
-            return EXIT_FINE;
-        }
-    }
-    return message_usage("ls: --sort is name, size or offset, not \"%s\"",
-                         args->values[OPTION_SORT]);
-}
-
 static int run_ls(const struct args *args) {
-    enum sort sort;
     int code = args_expect(args, 1, SIZE_MAX, "a FILE");
-    if (code == EXIT_FINE) {
-        code = parse_sort(args, &sort);
+    if (code == EXIT_FINE && sort_of(args) < 0) {
+        code = message_usage("ls: --sort is name, size or offset, not \"%s\"",
+                             args->values[OPTION_SORT]);
     }
-    if (code != EXIT_FINE) {
-        return code;
-    }
-    bool array = args->seen[OPTION_JSON] && args->operand_count > 1;
-    if (array) {
-        json_begin_array();
-    }
-    for (size_t i = 0; i < args->operand_count; i++) {
-        code = exit_worse(code, list_file(args, sort, i));
-    }
-    if (array) {
-        json_end_array();
-    }
-    if (array || (args->seen[OPTION_JSON] && code == EXIT_FINE)) {
-        json_end();
-    }
-    return code;
+    return code == EXIT_FINE ? input_each(args, list_file) : code;
 }
 
 static const struct option_spec options[] = {

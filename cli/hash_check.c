@@ -240,17 +240,11 @@ int hash_check(const char *path, bool json, bool quiet) {
         return EXIT_TROUBLE;
     }
     if (json) {
-        json_begin_object();
-        json_key("schema");
-        json_number(1);
-        json_key("files");
-        json_begin_array();
+        json_begin_files();
     }
     read_manifest(&check, stream);
     if (json) {
-        json_end_array();
-        json_end_object();
-        json_end();
+        json_end_files();
     }
     if (check.files == 0 && check.code == EXIT_FINE) {
         message_line(path, "INVALID_MANIFEST", "it names no file");

@@ -63,6 +63,24 @@ int input_open(const char *path, sft_model **model) {
     return EXIT_FINE;
 }
 
+int input_each(const struct args *args, int (*each)(const struct args *args, size_t number)) {
+    int code = EXIT_FINE;
+    bool array = args->seen[OPTION_JSON] && args->operand_count > 1;
+    if (array) {
+        json_begin_array();
+    }
+    for (size_t i = 0; i < args->operand_count; i++) {
+        code = exit_worse(code, each(args, i));
+    }
+    if (array) {
+        json_end_array();
+    }
+    if (array || (args->seen[OPTION_JSON] && code == EXIT_FINE)) {
+        json_end();
+    }
+    return code;
+}
+
 bool input_is_sharded(const sft_model *model, const char *path) {
     return sft_model_index_path(model) != NULL || sft_model_shards(model) != 1 ||
            strcmp(sft_model_shard_path(model, 0), path) != 0;

@@ -4,6 +4,7 @@
 #ifndef CLI_INPUTS_H
 #define CLI_INPUTS_H
 
+#include "args.h"
 #include "text.h"
 
 #include <sft.h>
@@ -23,6 +24,12 @@ sft_status input_try(const char *path, void (*on_defect)(void *context, const sf
 
 /* input_open_single() - for commands that know no shards: folders and indexes are refused. */
 int input_open_single(const char *path, sft_model **model);
+
+/*
+ * input_each() - calls `each` for the number of every FILE of the command line; with --json their
+ * documents are put together: one stands alone, several become an array. Returns the worst result.
+ */
+int input_each(const struct args *args, int (*each)(const struct args *args, size_t number));
 
 /* input_is_sharded() - whether FILE was a folder or an index, so that tensors lie in files below
  * it. */

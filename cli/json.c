@@ -93,6 +93,20 @@ void json_null(void) {
     output_string("null");
 }
 
+void json_begin_files(void) {
+    json_begin_object();
+    json_key("schema");
+    json_number(1);
+    json_key("files");
+    json_begin_array();
+}
+
+void json_end_files(void) {
+    json_end_array();
+    json_end_object();
+    json_end();
+}
+
 void json_end(void) {
     output_string("\n");
     comma = false;

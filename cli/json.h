@@ -24,6 +24,10 @@ void json_real(double number); /* what JSON has no number for becomes "Infinity"
 void json_bool(bool value);
 void json_null(void);
 
+/* json_begin_files() - {"schema":1,"files":[, the frame of what commands say of several files. */
+void json_begin_files(void);
+void json_end_files(void);
+
 /* json_end() - the newline behind the document. */
 void json_end(void);
 

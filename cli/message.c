@@ -56,33 +56,32 @@ void message_error(const sft_error *error) {
     text_free(&line);
 }
 
-void message_line(const char *file, const char *code, const char *format, ...) {
+/* Writes a line that was begun, with the sentence behind it. */
+static void write_sentence(struct text *line, const char *format, va_list arguments) {
     char sentence[LINE_ROOM];
-    va_list arguments;
-    va_start(arguments, format);
     vsnprintf(sentence, sizeof sentence, format, arguments);
-    va_end(arguments);
+    text_escape(line, sentence, strlen(sentence), "");
+    write_line(line);
+    text_free(line);
+}
 
+void message_line(const char *file, const char *code, const char *format, ...) {
     struct text line = TEXT_EMPTY;
     text_add_string(&line, "sft: ");
     text_escape(&line, file, strlen(file), "");
     text_add_format(&line, ": %s: ", code);
-    text_escape(&line, sentence, strlen(sentence), "");
-    write_line(&line);
-    text_free(&line);
+    va_list arguments;
+    va_start(arguments, format);
+    write_sentence(&line, format, arguments);
+    va_end(arguments);
 }
 
 int message_usage(const char *format, ...) {
-    char sentence[LINE_ROOM];
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(sentence, sizeof sentence, format, arguments);
-    va_end(arguments);
-
     struct text line = TEXT_EMPTY;
     text_add_string(&line, "sft: USAGE: ");
-    text_escape(&line, sentence, strlen(sentence), "");
-    write_line(&line);
-    text_free(&line);
+    va_list arguments;
+    va_start(arguments, format);
+    write_sentence(&line, format, arguments);
+    va_end(arguments);
     return EXIT_USAGE;
 }

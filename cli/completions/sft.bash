@@ -42,7 +42,7 @@ _sft() {
             check) _sft_words "--finite --json --quiet --help" "$current" ;;
             cat) _sft_words "--npy --force --help" "$current" ;;
             meta) _sft_words "--json --verbose --help" "$current" ;;
-            diff) _sft_words "--data --json --verbose --help" "$current" ;;
+            diff) _sft_words "--data --metadata --json --verbose --help" "$current" ;;
             hash) _sft_words "--check --json --quiet --help" "$current" ;;
         esac
     else
