@@ -45,8 +45,9 @@ typedef enum sft_edit_result {
  *
  * Returns SFT_OK, whatever sft_open() returns, SFT_NOT_FOUND, SFT_INVALID_NAME,
  * SFT_HEADER_TOO_LARGE, SFT_WRITE_FAILED or SFT_CANCELLED. After any but the
- * first the file is as it was. Any thread; two edits of one file at once do not
- * mix, the last one counts.
+ * first the file is as it was; one exception: with `durable`, an SFT_WRITE_FAILED
+ * whose message says so means that the edit is in place but may not be on the disk. Any thread; two
+ * edits of one file at once do not mix, the last one counts.
  */
 SFT_API SFT_MUST_USE sft_status sft_edit_metadata(const char *path,
                                                   const sft_metadata_change *changes,
