@@ -265,13 +265,15 @@ static sft_status start(sft_opener *o, bool has_path, const sft_model_options *g
         *model = NULL;
     }
     if (model == NULL || !has_path || !sft_allocator_usable(o->options.allocator)) {
-        return sft_fail(error, SFT_INVALID_ARGUMENT, SFT_NO_BYTE,
-                        "a path, a place for the handle and a whole allocator are needed");
+        sft_fail(error, SFT_INVALID_ARGUMENT, SFT_NO_BYTE,
+                 "a path, a place for the handle and a whole allocator are needed");
+        return SFT_INVALID_ARGUMENT;
     }
     sft_allocator allocator = sft_allocator_of(o->options.allocator);
     o->model = sft_allocate(&allocator, sizeof *o->model);
     if (o->model == NULL) {
-        return sft_fail_memory(error);
+        sft_fail_memory(error);
+        return SFT_NO_MEMORY;
     }
     *o->model = (sft_model){.allocator = allocator};
     sft_arena_init(&o->model->arena, &allocator);
