@@ -31,7 +31,8 @@ static void replaced_files_keep_their_mode(void **state) {
         scratch_store("old", "old", 3);
         assert_int_equal(chmod(scratch("old"), modes[i]), 0);
         save(scratch("old"), "new");
-        assert_int_equal(scratch_mode("old"), modes[i]);
+        /* The system takes the set-ID bits from a file that anyone but root writes to. */
+        assert_int_equal(scratch_mode("old"), geteuid() == 0 ? modes[i] : modes[i] & 01777);
         expect("old", "new");
         assert_int_equal(unlink(scratch("old")), 0);
     }
@@ -100,6 +101,7 @@ static void folders_without_leave_are_refused(void **state) {
     sft_error error;
     sft_status status = save_with(scratch("old"), "new", false, &error);
     take_rights();
+    assert_int_equal(chmod(scratch_folder, 0755), 0);
     expect_status(status, SFT_OPEN_FAILED, &error);
     assert_int_equal(error.system_error, EACCES);
     expect("old", "old");
