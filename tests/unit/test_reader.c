@@ -313,12 +313,12 @@ static void test_many_tensors_into_many_buffers(void **state) {
         }
         sft_range half[] = {{SFT_RANGE, 1, SFT_END, 2}};
         const sft_tensor *sliced = sft_find(file, "t20", 3);
-        uint64_t half_size = (sliced->end - sliced->begin) / 2;
+        size_t half_size = (size_t)(sliced->end - sliced->begin) / 2;
         requests[MANY] = (sft_read_request){file, sliced, half, 1, malloc(half_size), half_size};
         assert_ok(sft_read_many(requests, MANY + 1, &options, NULL));
         for (size_t i = 0; i < MANY; i++) {
             assert_memory_equal(requests[i].to, sft_data(file, requests[i].tensor),
-                                requests[i].size);
+                                (size_t)requests[i].size);
             free(requests[i].to);
         }
         const uint8_t *from = sft_data(file, sliced);
