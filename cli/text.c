@@ -2,6 +2,7 @@
 
 #include "exits.h"
 
+#include <sft.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -131,49 +132,19 @@ size_t text_width(const char *bytes, size_t length) {
     return width;
 }
 
-/* Controls, and the marks that reorder or break a line: names with them can pass for others. */
+/* What sft_escape() escapes: in JSON it must be written as \\u, so that it stays readable by
+ * programs. */
 static bool unsafe(uint32_t point) {
     return point < 0x20 || (point >= 0x7F && point <= 0x9F) || point == 0x61C ||
            (point >= 0x200E && point <= 0x200F) || (point >= 0x2028 && point <= 0x202E) ||
            (point >= 0x2066 && point <= 0x2069) || point == 0xFEFF;
 }
 
-/* As JSON writes it, or as the library's messages do. */
-static void escape_point(struct text *to, uint32_t point, bool json) {
-    switch (point) {
-    case '\n':
-        text_add_string(to, "\\n");
-        return;
-    case '\r':
-        text_add_string(to, "\\r");
-        return;
-    case '\t':
-        text_add_string(to, "\\t");
-        return;
-    default:
-        text_add_format(to, point < 0x80 && !json ? "\\x%02x" : "\\u%04x", (unsigned)point);
-    }
-}
-
 void text_escape(struct text *to, const char *bytes, size_t length, const char *keep) {
-    size_t safe_from = 0;
-    size_t at = 0;
-    while (at < length) {
-        uint32_t point;
-        size_t size = text_decode(bytes + at, length - at, &point);
-        bool kept = point != 0 && point < 0x80 && strchr(keep, (int)point) != NULL;
-        if (point == TEXT_MALFORMED || (unsafe(point) && !kept)) {
-            text_add(to, bytes + safe_from, at - safe_from);
-            if (point == TEXT_MALFORMED) {
-                text_add_format(to, "\\x%02x", (unsigned)(unsigned char)bytes[at]);
-            } else {
-                escape_point(to, point, false);
-            }
-            safe_from = at + size;
-        }
-        at += size;
-    }
-    text_add(to, bytes + safe_from, length - safe_from);
+    size_t escaped = sft_escape(bytes, length, keep, NULL, 0);
+    text_reserve(to, escaped);
+    sft_escape(bytes, length, keep, to->bytes + to->length, escaped + 1);
+    to->length += escaped;
 }
 
 void text_escape_cut(struct text *to, const char *bytes, size_t length, size_t most) {
@@ -184,6 +155,17 @@ void text_escape_cut(struct text *to, const char *bytes, size_t length, size_t m
     text_escape(to, bytes, end, "");
     if (end < length) {
         text_add_format(to, "... (%zu bytes)", length);
+    }
+}
+
+static void quote_point(struct text *to, uint32_t point) {
+    static const char plain[] = "\"\\\n\r\t";
+    static const char letters[] = "\"\\nrt";
+    const char *letter = point != 0 && point < 0x80 ? strchr(plain, (int)point) : NULL;
+    if (letter != NULL) {
+        text_add_format(to, "\\%c", letters[letter - plain]);
+    } else {
+        text_add_format(to, "\\u%04x", (unsigned)point);
     }
 }
 
@@ -198,10 +180,8 @@ void text_quote(struct text *to, const char *bytes, size_t length) {
             text_add(to, bytes + safe_from, at - safe_from);
             if (point == TEXT_MALFORMED) {
                 text_add_string(to, "\xEF\xBF\xBD");
-            } else if (point == '"' || point == '\\') {
-                text_add_format(to, "\\%c", (int)point);
             } else {
-                escape_point(to, point, true);
+                quote_point(to, point);
             }
             safe_from = at + size;
         }

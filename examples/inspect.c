@@ -12,7 +12,9 @@ int main(int argc, char **argv) {
     }
     for (uint64_t i = 0; i < sft_count(file); i++) {
         const sft_tensor *tensor = sft_at(file, i);
-        printf("%.*s %s", (int)tensor->name_length, tensor->name, sft_dtype_name(tensor->dtype));
+        char name[256]; /* escaped: a name can be anything its maker wrote */
+        sft_escape(tensor->name, tensor->name_length, NULL, name, sizeof name);
+        printf("%s %s", name, sft_dtype_name(tensor->dtype));
         for (uint32_t d = 0; d < tensor->rank; d++) {
             printf("%s%" PRIu64, d == 0 ? " " : "x", tensor->shape[d]);
         }

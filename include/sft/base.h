@@ -187,6 +187,21 @@ typedef struct sft_error {
 SFT_API size_t sft_error_format(const sft_error *error, char *text, size_t size);
 
 /*
+ * sft_escape() - text from outside, made fit for a terminal, a log or a message: control
+ * characters, the marks that reorder or break a line of text, and malformed UTF-8 become \n, \r,
+ * \t, \xNN or \uNNNN. Everything else stays as it is, also quotes and backslashes.
+ *
+ * @text, @length: the text, which may hold NUL and need not be UTF-8
+ * @keep: ASCII control characters that are to stay, "\n\t" say; NULL or "" for none
+ * @to: where it goes, or NULL to ask for the length; always ended with NUL if size > 0
+ * @size: bytes at to
+ *
+ * Returns the length of the whole result, which was cut, between characters, if it is >= size.
+ * Any thread.
+ */
+SFT_API size_t sft_escape(const char *text, size_t length, const char *keep, char *to, size_t size);
+
+/*
  * Where the library's memory comes from. Each function gets `context` as its
  * first argument. `allocate` returns memory aligned as malloc's, or NULL;
  * `release` gets the size that was asked for. They may be called from any thread

@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/utf8.h"
+#include "base/escape.h"
 
 static void fill(sft_error *error, sft_status status, int system_error, uint64_t byte,
                  const char *format, va_list arguments) {
@@ -76,57 +76,12 @@ void sft_error_file(sft_error *error, const char *path) {
     snprintf(error->file, sizeof error->file, "%s", kept);
 }
 
-static void append(char *buffer, size_t size, size_t *used, const char *text, size_t length) {
-    if (*used < size) {
-        size_t room = size - *used - 1;
-        size_t kept = length < room ? length : room;
-        memcpy(buffer + *used, text, kept);
-        buffer[*used + kept] = '\0';
-    }
-    *used += length;
-}
-
-static void append_text(char *buffer, size_t size, size_t *used, const char *text) {
-    append(buffer, size, used, text, strlen(text));
-}
-
-/* U+0080 to U+009F are control characters too: terminals obey some of them. */
-static bool is_control(const unsigned char *bytes, size_t length) {
-    return (length == 1 && (bytes[0] < 0x20 || bytes[0] == 0x7f)) ||
-           (length == 2 && bytes[0] == 0xc2 && bytes[1] < 0xa0);
-}
-
-void sft_escape_append(char *buffer, size_t size, size_t *used, const char *text, size_t length) {
-    const unsigned char *bytes = (const unsigned char *)text;
-    for (size_t at = 0; at < length;) {
-        size_t step = sft_utf8_length(bytes + at, length - at);
-        bool plain = step > 0 && !is_control(bytes + at, step);
-        if (plain && bytes[at] != '\\' && bytes[at] != '"') {
-            /* Whole characters only: a cut never leaves half of one. */
-            if (*used + step < size) {
-                append(buffer, size, used, text + at, step);
-            } else {
-                *used += step;
-            }
-            at += step;
-            continue;
-        }
-        char escaped[5] = {'\\', (char)bytes[at], '\0', '\0', '\0'};
-        if (bytes[at] == '\n' || bytes[at] == '\t' || bytes[at] == '\r') {
-            escaped[1] = bytes[at] == '\n' ? 'n' : bytes[at] == '\t' ? 't' : 'r';
-        } else if (!plain) {
-            snprintf(escaped, sizeof escaped, "\\x%02x", bytes[at]);
-        }
-        append_text(buffer, size, used, escaped);
-        at += 1;
-    }
-}
-
 sft_shown sft_show(const char *text, size_t length) {
-    sft_shown shown = {{0}};
-    size_t used = 0;
-    sft_escape_append(shown.text, sizeof shown.text - 4, &used, text, length);
-    if (used >= sizeof shown.text - 4) {
+    sft_shown shown;
+    /* Room is left for the dots that tell of a cut. */
+    sft_line line = sft_line_begin(shown.text, sizeof shown.text - 3);
+    sft_line_escape(&line, text, length, NULL, true);
+    if (line.used >= sizeof shown.text - 3) {
         size_t kept = strlen(shown.text);
         memcpy(shown.text + kept, "...", 4);
     }
@@ -134,30 +89,27 @@ sft_shown sft_show(const char *text, size_t length) {
 }
 
 size_t sft_error_format(const sft_error *error, char *text, size_t size) {
-    size_t used = 0;
-    if (size > 0) {
-        text[0] = '\0';
-    }
+    sft_line line = sft_line_begin(text, size);
     if (error->file[0] != '\0') {
-        sft_escape_append(text, size, &used, error->file, strlen(error->file));
-        append_text(text, size, &used, ": ");
+        sft_line_escape(&line, error->file, strlen(error->file), NULL, false);
+        sft_line_add(&line, ": ");
     }
-    append_text(text, size, &used, sft_status_name(error->status));
-    append_text(text, size, &used, ": ");
-    append_text(text, size, &used, error->message);
+    sft_line_add(&line, sft_status_name(error->status));
+    sft_line_add(&line, ": ");
+    sft_line_add(&line, error->message);
     if (error->has_tensor) {
-        append_text(text, size, &used, " (tensor \"");
-        sft_escape_append(text, size, &used, error->tensor, error->tensor_length);
-        append_text(text, size, &used, "\"");
+        sft_line_add(&line, " (tensor \"");
+        sft_line_escape(&line, error->tensor, error->tensor_length, NULL, true);
+        sft_line_add(&line, "\"");
     }
     if (error->byte != SFT_NO_BYTE) {
         char number[32];
         snprintf(number, sizeof number, "%sbyte %llu", error->has_tensor ? ", " : " (",
                  (unsigned long long)error->byte);
-        append_text(text, size, &used, number);
+        sft_line_add(&line, number);
     }
     if (error->has_tensor || error->byte != SFT_NO_BYTE) {
-        append_text(text, size, &used, ")");
+        sft_line_add(&line, ")");
     }
-    return used;
+    return line.used;
 }

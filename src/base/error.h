@@ -38,11 +38,4 @@ typedef struct sft_shown {
 
 sft_shown sft_show(const char *text, size_t length);
 
-/*
- * Escapes control characters, backslashes, quotes and malformed UTF-8 as \n, \xNN …, and
- * appends the result at *used of a buffer of `size` bytes, which stays ended by NUL.
- * What does not fit is left out but counted in *used.
- */
-void sft_escape_append(char *buffer, size_t size, size_t *used, const char *text, size_t length);
-
 #endif

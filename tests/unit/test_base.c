@@ -43,15 +43,43 @@ static void test_errors_are_one_escaped_line(void **state) {
     sft_error_tensor(&error, "a\n\x1b\"\xff\xc2\x85\xc3\xa9", 9);
     sft_error_file(&error, "x\ty");
     size_t length = sft_error_format(&error, line, sizeof line);
-    assert_string_equal(line,
-                        "x\\ty: HOLE: a hole (tensor \"a\\n\\x1b\\\"\\xff\\xc2\\x85\xc3\xa9\", "
-                        "byte 77)");
+    assert_string_equal(line, "x\\ty: HOLE: a hole (tensor \"a\\n\\x1b\\\"\\xff\\u0085\xc3\xa9\", "
+                              "byte 77)");
     assert_int_equal(length, strlen(line));
     char small[10];
     assert_int_equal(sft_error_format(&error, small, sizeof small), length);
     assert_string_equal(small, "x\\ty: HOL");
     assert_int_equal(sft_error_format(&error, NULL, 0), length);
     assert_status(sft_fail(NULL, SFT_HOLE, 0, "nobody listens"), SFT_HOLE);
+}
+
+static void expect_escaped(const char *text, size_t length, const char *keep, const char *wanted) {
+    char found[64];
+    assert_int_equal(sft_escape(text, length, keep, found, sizeof found), strlen(wanted));
+    assert_string_equal(found, wanted);
+    assert_int_equal(sft_escape(text, length, keep, NULL, 0), strlen(wanted));
+    /* A cut falls between characters, and what is left is a beginning of the whole. */
+    for (size_t size = 1; size <= strlen(wanted); size++) {
+        char cut[64];
+        assert_int_equal(sft_escape(text, length, keep, cut, size), strlen(wanted));
+        assert_true(strlen(cut) < size);
+        assert_memory_equal(cut, wanted, strlen(cut));
+        assert_int_equal(sft_utf8_check((const unsigned char *)cut, strlen(cut)), strlen(cut));
+    }
+}
+
+static void test_escaping_leaves_nothing_that_commands(void **state) {
+    (void)state;
+    expect_escaped("plain \"\\ \xc3\xa9 \xe2\x82\xac", 15, NULL,
+                   "plain \"\\ \xc3\xa9 \xe2\x82\xac");
+    expect_escaped("a\0b", 3, "", "a\\x00b");
+    expect_escaped("\n\t\r\x1b[31m\x7f", 9, NULL, "\\n\\t\\r\\x1b[31m\\x7f");
+    expect_escaped("\n\t\r", 3, "\n\t", "\n\t\\r");
+    /* C1 controls, right-to-left override, isolates, line separator, byte order mark */
+    expect_escaped("\xc2\x9b\xe2\x80\xae\xe2\x81\xa6\xe2\x80\xa8\xef\xbb\xbf", 14, NULL,
+                   "\\u009b\\u202e\\u2066\\u2028\\ufeff");
+    expect_escaped("\xff\xc3", 2, NULL, "\\xff\\xc3");
+    expect_escaped("", 0, NULL, "");
 }
 
 static void test_long_names_and_paths_are_cut(void **state) {
@@ -261,6 +289,7 @@ int main(void) {
         cmocka_unit_test(test_statuses_are_pinned),
         cmocka_unit_test(test_version_is_one),
         cmocka_unit_test(test_errors_are_one_escaped_line),
+        cmocka_unit_test(test_escaping_leaves_nothing_that_commands),
         cmocka_unit_test(test_long_names_and_paths_are_cut),
         cmocka_unit_test(test_utf8_is_rfc_3629),
         cmocka_unit_test(test_utf8_check_finds_every_place),
