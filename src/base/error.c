@@ -77,7 +77,7 @@ void sft_error_file(sft_error *error, const char *path) {
 }
 
 sft_shown sft_show(const char *text, size_t length) {
-    sft_shown shown;
+    sft_shown shown = {{0}};
     /* Room is left for the dots that tell of a cut. */
     sft_line line = sft_line_begin(shown.text, sizeof shown.text - 3);
     sft_line_escape(&line, text, length, NULL, true);
