@@ -44,13 +44,6 @@ int64_t sft_os_write_at(int fd, uint64_t offset, const void *from, size_t size);
 int sft_os_map(int fd, uint64_t size, const void **address);
 void sft_os_unmap(const void *address, uint64_t size);
 
-/*
- * Asks for large pages under fresh memory that will be filled soon: on a page of 4 KiB the first
- * touch costs as much as the copy itself. Does nothing where there are none, or where size is
- * small.
- */
-void sft_os_prefer_large_pages(void *memory, uint64_t size);
-
 /* Calls `each` for the names in a folder until it returns false; without "." and "..". */
 int sft_os_list(const char *path, bool (*each)(void *context, const char *name), void *context);
 int sft_os_list_folder(int folder, bool (*each)(void *context, const char *name), void *context);
@@ -111,6 +104,15 @@ int64_t sft_os_copy(int from, uint64_t from_offset, int to, uint64_t to_offset, 
 int64_t sft_os_send(int from, uint64_t from_offset, int to, uint64_t to_offset, uint64_t size);
 
 /* ---- machine ---- */
+
+/* Bytes of a large page, where the system has them: elsewhere it is only a size. */
+#define SFT_OS_LARGE_PAGE (UINT32_C(2) << 20)
+
+/*
+ * Memory of at least that size, for free(), on large pages where the system has them: the first
+ * touch of a page of 4 KiB costs as much as filling it. NULL where there is none.
+ */
+void *sft_os_take_large_pages(size_t size);
 
 /* Unpredictable, for seeds. Where the system has no source, the time and an address must do. */
 void sft_os_random(uint64_t words[2]);

@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/mman.h>
@@ -133,21 +134,6 @@ int sft_os_map(int fd, uint64_t size, const void **address) {
 
 void sft_os_unmap(const void *address, uint64_t size) {
     munmap((void *)(uintptr_t)address, (size_t)size);
-}
-
-void sft_os_prefer_large_pages(void *memory, uint64_t size) {
-#if defined(MADV_HUGEPAGE)
-    const uintptr_t large = UINT32_C(2) << 20;
-    uintptr_t begin = ((uintptr_t)memory + large - 1) & ~(large - 1);
-    uintptr_t end = ((uintptr_t)memory + (uintptr_t)size) & ~(large - 1);
-    if (size >= 2 * large && begin < end) {
-        /* A wish: if it is refused, the memory is only slower. */
-        (void)madvise((void *)begin, end - begin, MADV_HUGEPAGE);
-    }
-#else
-    (void)memory;
-    (void)size;
-#endif
 }
 
 static int list(DIR *folder, bool (*each)(void *context, const char *name), void *context) {
@@ -410,6 +396,19 @@ int64_t sft_os_send(int from, uint64_t from_offset, int to, uint64_t to_offset, 
 }
 
 /* ---- machine ---- */
+
+void *sft_os_take_large_pages(size_t size) {
+    void *memory;
+    if (posix_memalign(&memory, SFT_OS_LARGE_PAGE, size) != 0) {
+        return NULL;
+    }
+#if defined(MADV_HUGEPAGE)
+    /* Whole pages only, so that none reaches over what was asked for. A wish: if it is refused, the
+     * memory is only slower. */
+    (void)madvise(memory, size & ~(size_t)(SFT_OS_LARGE_PAGE - 1), MADV_HUGEPAGE);
+#endif
+    return memory;
+}
 
 void sft_os_random(uint64_t words[2]) {
 #if defined(__linux__)

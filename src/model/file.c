@@ -9,6 +9,7 @@
 #include "base/memory.h"
 #include "format/header.h"
 #include "io/os.h"
+#include "io/pages.h"
 #include "io/source.h"
 
 static sft_open_options options_of(const sft_open_options *given) {
@@ -19,19 +20,14 @@ static sft_open_options options_of(const sft_open_options *given) {
     return options;
 }
 
-static sft_header_options header_options(const sft_open_options *options) {
-    sft_header_options wanted = SFT_HEADER_OPTIONS;
-    wanted.limits = options->limits;
-    wanted.allocator = options->allocator;
-    return wanted;
-}
-
 /*
  * Reads the header into memory of our own, also where the file is mapped: what was checked must
  * not change afterwards, whoever writes to the file.
  */
 static sft_status read_header(sft_file *file, const sft_open_options *options, sft_error *error) {
-    sft_header_options wanted = header_options(options);
+    sft_header_options wanted = SFT_HEADER_OPTIONS;
+    wanted.limits = options->limits;
+    wanted.allocator = &file->allocator;
     /* As much as tells what a file is that has no header. */
     unsigned char first[64] = {0};
     size_t known = (size_t)sft_min(file->size, sizeof first);
@@ -48,7 +44,6 @@ static sft_status read_header(sft_file *file, const sft_open_options *options, s
     if (text == NULL) {
         return sft_fail_memory(error);
     }
-    sft_os_prefer_large_pages(text, text_size);
     status = sft_source_read(&file->source, SFT_HEADER_PREFIX, text, text_size, error);
     if (status != SFT_OK) {
         sft_release(&file->allocator, text, text_size + 1);
@@ -102,7 +97,7 @@ static sft_status fill(sft_file *file, const sft_file_origin *origin,
 sft_status sft_file_open(const sft_file_origin *origin, const sft_open_options *given,
                          sft_file **file, sft_error *error) {
     sft_open_options options = options_of(given);
-    sft_allocator allocator = sft_allocator_of(options.allocator);
+    sft_allocator allocator = sft_pages_allocator(options.allocator);
     sft_file *made = sft_allocate(&allocator, sizeof *made);
     sft_status status = SFT_NO_MEMORY;
     if (made == NULL) {
