@@ -45,6 +45,8 @@ install:
 	@scripts/setup.sh build
 	@scripts/build.sh --prefix "$(PREFIX)"
 	@DESTDIR="$(DESTDIR)" cmake --install build
+	@# Programs find a library in /usr/local/lib only when the loader's cache knows it.
+	@if [ -z "$(DESTDIR)" ] && [ "$$(id -u)" -eq 0 ]; then ldconfig; fi
 
 clean:
 	@find build -mindepth 1 -maxdepth 1 ! -name venv -exec rm -rf {} + 2>/dev/null || true
