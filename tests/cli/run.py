@@ -21,6 +21,7 @@ import sys
 import tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
+DATA = os.path.abspath(os.environ.get("SFT_TEST_DATA", HERE + "/../../../shared/data"))
 SECONDS = 120
 SKIPPED = 77
 
@@ -57,6 +58,7 @@ def run(case: str, tools: str, launcher: str) -> tuple[bytes, bytes, int]:
         os.environ,
         LC_ALL="C.UTF-8",
         TERM="xterm",
+        SFT_TEST_DATA=DATA,
         PYTHONDONTWRITEBYTECODE="1",
         PATH=tools + os.pathsep + os.environ.get("PATH", ""),
     )

@@ -10,7 +10,7 @@ from random import Random
 from typing import Any
 
 from library import Library, Tensor
-from safetensors import TensorSpec, deserialize, serialize, serialize_file
+from safetensors import SafetensorError, TensorSpec, deserialize, serialize, serialize_file
 
 # The peer's writer takes names of frameworks; it knows none for the types of 6 bits.
 WRITABLE = {
@@ -39,6 +39,10 @@ BITS = {"F4": 4, "F6_E2M3": 6, "F6_E3M2": 6, "BOOL": 8, "BF16": 16}
 LETTERS = (
     "ab.w0_ /\\\"'\t\n\x00\x01\x1f\x7f\u00e9\u07ff\u0800\u2028\ufeff\uffff\U0001f600\U0010ffff"
 )
+
+
+# A tensor as it was read: name, dtype, shape, bytes.
+Read = tuple[str, str, list[int], bytes]
 
 
 def bits_of(dtype: str) -> int:
@@ -91,17 +95,17 @@ def specs(tensors: list[Tensor]) -> tuple[dict[str, TensorSpec], list[Any]]:
     return found, keep
 
 
-def as_read(tensors: list[Tensor]) -> list[tuple[str, str, list[int], bytes]]:
+def as_read(tensors: list[Tensor]) -> list[Read]:
     """What a reader must find, in a fixed order."""
     return sorted((t.name, t.dtype, t.shape, t.data) for t in tensors)
 
 
-def read_by_peer(content: bytes) -> list[tuple[str, str, list[int], bytes]]:
+def read_by_peer(content: bytes) -> list[Read]:
     """What the peer finds."""
     return sorted((n, v["dtype"], v["shape"], bytes(v["data"])) for n, v in deserialize(content))
 
 
-def read_by_library(library: Library, content: bytes) -> list[tuple[str, str, list[int], bytes]]:
+def read_by_library(library: Library, content: bytes) -> list[Read]:
     """What the library finds."""
     status = library.verdict(content)
     if status != 0:
@@ -156,6 +160,47 @@ def each_other(library: Library, rounds: int, rng: Random) -> list[str]:
     return differences
 
 
+def printed_otherwise(command: str, path: Path, found: list[Read]) -> list[str]:
+    """Whether the command lists and prints something else than was found in a file."""
+    differences = []
+    listed = subprocess.run([command, "ls", "--json", str(path)], capture_output=True, check=False)
+    document = json.loads(listed.stdout)
+    if sorted((t["name"], t["dtype"], t["shape"]) for t in document["tensors"]) != [
+        (name, dtype, shape) for name, dtype, shape, _ in found
+    ]:
+        differences.append(f"{path}: sft ls --json lists {document}")
+    for name, _, _, data in found:
+        cat = subprocess.run([command, "cat", str(path), name], capture_output=True, check=False)
+        if cat.stdout != data:
+            differences.append(f"{path}: sft cat prints other bytes of {name}")
+    return differences
+
+
+def real_files(library: Library, command: str | None, folder: Path) -> list[str]:
+    """Files of other people's making: both read the same from them, or both refuse them."""
+    differences = []
+    read, refused = 0, 0
+    for path in sorted(folder.glob("*")):
+        content = path.read_bytes()
+        try:
+            theirs = read_by_peer(content)
+        except SafetensorError:
+            refused += 1
+            if library.verdict(content) == 0:
+                differences.append(f"{path}: the library reads what the peer refuses")
+            continue
+        read += 1
+        if read_by_library(library, content) != theirs:
+            differences.append(f"{path}: the library reads something else")
+        if command:
+            differences += printed_otherwise(command, path, theirs)
+    if read == 0:
+        print(f"skipped: no real checkpoints in {folder}: set SFT_TEST_DATA")
+    else:
+        print(f"real checkpoints: {read} read alike, {refused} of other formats refused by both")
+    return differences
+
+
 def by_command(command: str, folder: Path, rng: Random) -> list[str]:
     """The command lists and prints a file of every dtype that the peer wrote."""
     tensors = [Tensor(f"t.{d}", d, [2, 4], rng.randbytes(bits_of(d))) for d in WRITABLE]
@@ -164,17 +209,10 @@ def by_command(command: str, folder: Path, rng: Random) -> list[str]:
     metadata = {"made": "by the peer", "": "\0\n\u00e9", "\U0001f600": '"\\'}
     serialize_file(theirs_specs, str(path), metadata)
     del keep
-    differences = []
+    differences = printed_otherwise(command, path, as_read(tensors))
     listed = subprocess.run([command, "ls", "--json", str(path)], capture_output=True, check=False)
-    document = json.loads(listed.stdout)
-    found = {t["name"]: (t["dtype"], t["shape"]) for t in document["tensors"]}
-    if found != {t.name: (t.dtype, t.shape) for t in tensors}:
-        differences.append(f"sft ls --json lists {found}")
-    if document["metadata"] != metadata:
-        differences.append(f"sft ls --json tells the metadata {document['metadata']}")
-    for each in tensors:
-        cat = [command, "cat", str(path), each.name]
-        if subprocess.run(cat, capture_output=True, check=False).stdout != each.data:
-            differences.append(f"sft cat prints other bytes of {each.name}")
+    told = json.loads(listed.stdout)["metadata"]
+    if told != metadata:
+        differences.append(f"sft ls --json tells the metadata {told}")
     print(f"sft ls --json and sft cat: {len(tensors)} dtypes as the peer wrote them")
     return differences

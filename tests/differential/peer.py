@@ -50,6 +50,7 @@ def main() -> int:
     parser.add_argument("--models", type=int, default=5000, help="how many models are written")
     parser.add_argument("--seed", type=int, default=1, help="of the random numbers")
     parser.add_argument("--save", type=Path, default=Path("differences"), help="where files go")
+    parser.add_argument("--data", type=Path, default=Path("absent"), help="real checkpoints")
     options = parser.parse_args()
 
     library = Library(options.library)
@@ -72,6 +73,7 @@ def main() -> int:
         differences += exchange.each_other(library, options.models, rng)
         if options.command:
             differences += exchange.by_command(options.command, Path(folder), rng)
+    differences += exchange.real_files(library, options.command, options.data / "checkpoints")
     for difference in differences[:20]:
         print(f"DIFFERENCE: {difference}")
     seconds = time.monotonic() - start
