@@ -1,4 +1,4 @@
-#include <sft/dtype.h>
+#include "format/dtype.h"
 
 #include <string.h>
 
@@ -8,18 +8,21 @@ typedef struct row {
     const char *name;
     uint8_t length;
     uint8_t bits;
+    uint8_t rank;
 } row;
 
-#define ROW(name, bits)                                                                            \
-    { #name, sizeof #name - 1, bits }
+#define ROW(name, bits, rank)                                                                      \
+    { #name, sizeof #name - 1, bits, rank }
 
-/* In the order of sft_dtype. */
+/* In the order of sft_dtype. Ranks are their own column: a dtype that is added stands last here,
+ * but not in the writer's order. */
 static const row rows[SFT_DTYPES] = {
-    ROW(BOOL, 8),        ROW(F4, 4),      ROW(F6_E2M3, 6), ROW(F6_E3M2, 6), ROW(U8, 8),
-    ROW(I8, 8),          ROW(F8_E5M2, 8), ROW(F8_E4M3, 8), ROW(F8_E8M0, 8), ROW(F8_E4M3FNUZ, 8),
-    ROW(F8_E5M2FNUZ, 8), ROW(I16, 16),    ROW(U16, 16),    ROW(F16, 16),    ROW(BF16, 16),
-    ROW(I32, 32),        ROW(U32, 32),    ROW(F32, 32),    ROW(C64, 64),    ROW(F64, 64),
-    ROW(I64, 64),        ROW(U64, 64),
+    ROW(BOOL, 8, 0),    ROW(F4, 4, 1),          ROW(F6_E2M3, 6, 2),      ROW(F6_E3M2, 6, 3),
+    ROW(U8, 8, 4),      ROW(I8, 8, 5),          ROW(F8_E5M2, 8, 6),      ROW(F8_E4M3, 8, 7),
+    ROW(F8_E8M0, 8, 8), ROW(F8_E4M3FNUZ, 8, 9), ROW(F8_E5M2FNUZ, 8, 10), ROW(I16, 16, 11),
+    ROW(U16, 16, 12),   ROW(F16, 16, 13),       ROW(BF16, 16, 14),       ROW(I32, 32, 15),
+    ROW(U32, 32, 16),   ROW(F32, 32, 17),       ROW(C64, 64, 18),        ROW(F64, 64, 19),
+    ROW(I64, 64, 20),   ROW(U64, 64, 21),
 };
 
 static const row *row_of(sft_dtype dtype) {
@@ -34,6 +37,11 @@ const char *sft_dtype_name(sft_dtype dtype) {
 uint32_t sft_dtype_bits(sft_dtype dtype) {
     const row *found = row_of(dtype);
     return found != NULL ? found->bits : 0;
+}
+
+uint32_t sft_dtype_rank(sft_dtype dtype) {
+    const row *found = row_of(dtype);
+    return found != NULL ? found->rank : 0;
 }
 
 sft_status sft_dtype_parse(const char *name, size_t length, sft_dtype *dtype) {

@@ -9,6 +9,7 @@
 #include "base/names.h"
 #include "base/sort.h"
 #include "base/utf8.h"
+#include "format/dtype.h"
 #include "format/header.h"
 
 /* ---- what may be written ---- */
@@ -258,7 +259,7 @@ void sft_encode_length(uint64_t length, char to[8]) {
 static bool tensor_after(const void *things, uint32_t a, uint32_t b) {
     const sft_encode_tensor *tensors = things;
     if (tensors[a].dtype != tensors[b].dtype) {
-        return tensors[a].dtype < tensors[b].dtype;
+        return sft_dtype_rank(tensors[a].dtype) < sft_dtype_rank(tensors[b].dtype);
     }
     return sft_sort_bytes(tensors[a].name, tensors[a].name_length, tensors[b].name,
                           tensors[b].name_length) > 0;
