@@ -139,6 +139,23 @@ static void print_shards(const sft_model *model, const char *path) {
     }
 }
 
+static void print_alignment(const sft_model *model) {
+    bool single = sft_model_shards(model) == 1;
+    uint64_t multiple = least_alignment(model);
+    print_label("alignment");
+    if (single) {
+        uint64_t start = sft_header_data_start(sft_file_header(sft_model_shard(model, 0)));
+        output_format("data starts at byte %" PRIu64 ", ", start);
+    }
+    if (multiple >= 8) {
+        output_format("%sa multiple of %" PRIu64 "\n",
+                      single ? "" : "data starts, in every shard, at ", multiple);
+    } else {
+        output_string(single ? "not aligned to 8\n"
+                             : "data starts, in some shard, at a place not aligned to 8\n");
+    }
+}
+
 static void print_screen(const char *path, const sft_model *model) {
     struct summary summary = summarise(model);
     struct text title = TEXT_EMPTY;
@@ -157,19 +174,7 @@ static void print_screen(const char *path, const sft_model *model) {
     print_dtypes(&summary);
     print_shards(model, path);
     print_metadata(model);
-    print_label("alignment");
-    if (sft_model_shards(model) == 1) {
-        uint64_t start = sft_header_data_start(sft_file_header(sft_model_shard(model, 0)));
-        output_format("data starts at byte %" PRIu64 ", ", start);
-    } else {
-        output_string("data starts, in every shard, at ");
-    }
-    uint64_t multiple = least_alignment(model);
-    if (multiple < 8) {
-        output_string("not aligned to 8\n");
-    } else {
-        output_format("a multiple of %" PRIu64 "\n", multiple);
-    }
+    print_alignment(model);
 }
 
 static void print_json(const char *path, const sft_model *model) {

@@ -49,7 +49,7 @@ typedef struct sft_model_tensor {
  *
  * @path: a .safetensors file (a model of one shard), an *.index.json, or a folder. In a
  *     folder, model.safetensors.index.json is taken, else the only *.safetensors.index.json,
- *     else every *.safetensors file.
+ *     else every *.safetensors file. Names that begin with a dot do not count.
  * @options: NULL for defaults
  * @model: receives the handle, which the caller closes with sft_model_close()
  * @error: NULL, or receives what is wrong, in which file, where

@@ -30,7 +30,7 @@ static const signature signatures[] = {
                             "was renamed"),
     SIGNATURE("PK\x05\x06", "this is an empty zip archive"),
     SIGNATURE("GGUF", "this is a GGUF file"),
-    SIGNATURE("\x1f\x8b", "this is gzip-compressed: unpack it first"),
+    SIGNATURE("\x1f\x8b\x08", "this is gzip-compressed: unpack it first"),
     SIGNATURE("\x93NUMPY", "this is a NumPy array (.npy)"),
     SIGNATURE("\x89HDF", "this is an HDF5 file"),
     SIGNATURE("\x28\xb5\x2f\xfd", "this is zstd-compressed: unpack it first"),
@@ -41,10 +41,11 @@ static const signature signatures[] = {
     SIGNATURE("{", "this is JSON text: the 8 bytes of the header's length are missing"),
 };
 
-static const char *hint_for(const unsigned char *bytes, size_t size) {
+static const char *hint_for(const unsigned char *bytes, size_t size, size_t least) {
     for (size_t i = 0; i < sizeof signatures / sizeof signatures[0]; i++) {
         const signature *known = &signatures[i];
-        if (size >= known->length && memcmp(bytes, known->bytes, known->length) == 0) {
+        if (known->length >= least && size >= known->length &&
+            memcmp(bytes, known->bytes, known->length) == 0) {
             return known->hint;
         }
     }
@@ -57,6 +58,18 @@ static uint64_t read_length(const unsigned char *bytes) {
         length |= (uint64_t)bytes[i] << (8 * i);
     }
     return length;
+}
+
+/*
+ * A length within the limit can still be another format's first bytes: those of a gzip stream
+ * without a date are 559903. Signatures of one or two bytes would be found in sound lengths too.
+ */
+const char *sft_header_hint(uint64_t length) {
+    unsigned char bytes[SFT_HEADER_PREFIX];
+    for (unsigned i = 0; i < SFT_HEADER_PREFIX; i++) {
+        bytes[i] = (unsigned char)(length >> (8 * i));
+    }
+    return hint_for(bytes, sizeof bytes, 3);
 }
 
 sft_header_options sft_header_options_of(const sft_header_options *given) {
@@ -82,7 +95,7 @@ static sft_status too_small(const unsigned char *bytes, uint64_t file_size, sft_
     if (file_size == 0) {
         return sft_fail(error, SFT_HEADER_TOO_SMALL, 0, "header too small: the file is empty");
     }
-    const char *hint = hint_for(bytes, (size_t)file_size);
+    const char *hint = hint_for(bytes, (size_t)file_size, 1);
     return sft_fail(error, SFT_HEADER_TOO_SMALL, file_size,
                     "%s%sheader too small: the file has %" PRIu64
                     " of the 8 bytes that tell the header's length",
@@ -91,7 +104,7 @@ static sft_status too_small(const unsigned char *bytes, uint64_t file_size, sft_
 
 static sft_status too_large(const unsigned char *bytes, size_t size, uint64_t length,
                             uint64_t limit, sft_error *error) {
-    const char *hint = hint_for(bytes, size);
+    const char *hint = hint_for(bytes, size, 1);
     if (hint != NULL) {
         return sft_fail(error, SFT_HEADER_TOO_LARGE, 0,
                         "%s; read as a safetensors file, its header would take %" PRIu64 " bytes",
@@ -101,6 +114,20 @@ static sft_status too_large(const unsigned char *bytes, size_t size, uint64_t le
                     "header too large: it would take %" PRIu64 " bytes, the limit is %" PRIu64
                     ": this is not a safetensors file, or its beginning is damaged",
                     length, limit);
+}
+
+static sft_status too_long(uint64_t length, uint64_t left, sft_error *error) {
+    const char *hint = sft_header_hint(length);
+    if (hint != NULL) {
+        return sft_fail(error, SFT_INVALID_HEADER_LENGTH, 0,
+                        "%s; read as a safetensors file, its header would take %" PRIu64
+                        " bytes, but only %" PRIu64 " follow",
+                        hint, length, left);
+    }
+    return sft_fail(error, SFT_INVALID_HEADER_LENGTH, 0,
+                    "invalid header length: it would take %" PRIu64 " bytes, but only %" PRIu64
+                    " follow: the file is cut short or damaged",
+                    length, left);
 }
 
 sft_status sft_header_extent(const void *bytes, size_t size, uint64_t file_size,
@@ -121,10 +148,7 @@ sft_status sft_header_extent(const void *bytes, size_t size, uint64_t file_size,
         return too_large(bytes, size, length, options.limits.header_bytes, error);
     }
     if (length > file_size - SFT_HEADER_PREFIX) {
-        return sft_fail(error, SFT_INVALID_HEADER_LENGTH, 0,
-                        "invalid header length: it would take %" PRIu64 " bytes, but only %" PRIu64
-                        " follow: the file is cut short or damaged",
-                        length, file_size - SFT_HEADER_PREFIX);
+        return too_long(length, file_size - SFT_HEADER_PREFIX, error);
     }
     if (length == 0) {
         return sft_fail(error, SFT_HEADER_EMPTY, 0,

@@ -463,6 +463,11 @@ sft_status sft_header_adopt(char *text, uint64_t text_size, uint64_t file_size,
         status = sft_fail(error, SFT_MEMORY_LIMIT, SFT_NO_BYTE,
                           "the header needs more memory than the limit allows");
     }
+    const char *hint = status == SFT_INVALID_UTF8 ? sft_header_hint(text_size) : NULL;
+    if (hint != NULL && error != NULL) {
+        status = sft_fail(error, status, error->byte,
+                          "%s; read as a safetensors file, its header is not UTF-8", hint);
+    }
     if (status != SFT_OK) {
         sft_header_free(made);
         return status;

@@ -71,4 +71,7 @@ bool sft_header_metadata_span(const sft_header *header, uint64_t *begin, uint64_
 /* Options with every field that the caller's version of the struct lacks set to its default. */
 sft_header_options sft_header_options_of(const sft_header_options *given);
 
+/* What a file plainly is whose first 8 bytes say this length; NULL if it is nothing known. */
+const char *sft_header_hint(uint64_t length);
+
 #endif

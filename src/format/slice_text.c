@@ -142,7 +142,10 @@ static sft_status read_items(reader *r, bool bracketed, output *out) {
     if (bracketed && !take(r, ']')) {
         return fail(r, SFT_SLICE_SYNTAX, r->at, "',' or ']' should stand here");
     }
-    return r->at == r->length ? SFT_OK : fail(r, SFT_SLICE_SYNTAX, r->at, "',' should stand here");
+    return r->at == r->length
+               ? SFT_OK
+               : fail(r, SFT_SLICE_SYNTAX, r->at,
+                      bracketed ? "nothing may stand behind the ']'" : "',' should stand here");
 }
 
 /* Puts whole dimensions where the "..." stood, if ranges follow it. */

@@ -208,9 +208,12 @@ static void note_index(listing *list, const char *name) {
 
 static bool note_name(void *context, const char *name) {
     listing *list = context;
+    if (name[0] == '.') {
+        return true; /* hidden: litter of a save, or of another system ("._NAME") */
+    }
     if (ends_with(name, ".safetensors.index.json")) {
         note_index(list, name);
-    } else if (ends_with(name, ".safetensors") && name[0] != '.') {
+    } else if (ends_with(name, ".safetensors")) {
         void *shards = (void *)list->shards;
         bool grown = sft_grow(&list->model->allocator, &shards, &list->shard_capacity,
                               list->shard_count, sizeof *list->shards);

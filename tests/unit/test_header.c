@@ -164,6 +164,41 @@ static void test_hints_name_what_it_is(void **state) {
     }
 }
 
+/* Lengths that are within the limit, and still another format's first bytes. */
+static void test_hints_for_plausible_lengths(void **state) {
+    (void)state;
+    static const struct {
+        const char *bytes;
+        const char *hint;
+    } cases[] = {
+        {"\x1f\x8b\x08\0\0\0\0\0", "gzip"},
+        {"PK\x03\x04\0\0\0\0", "zip"},
+        {"\x80\x02\0\0\0\0\0\0", "cut short"}, /* 640: a length like any other */
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        sft_file *file;
+        sft_error error;
+        assert_status(sft_open_memory(cases[i].bytes, 8, NULL, &file, &error),
+                      SFT_INVALID_HEADER_LENGTH);
+        assert_non_null(strstr(error.message, cases[i].hint));
+    }
+
+    enum { GZIP_LENGTH = 0x088b1f };
+    fixture_file compressed = {malloc(8 + GZIP_LENGTH), 8 + GZIP_LENGTH};
+    assert_non_null(compressed.bytes);
+    memset(compressed.bytes, 0xff, compressed.size);
+    memcpy(compressed.bytes, cases[0].bytes, 8);
+    sft_file *file;
+    sft_error error;
+    assert_status(sft_open_memory(compressed.bytes, compressed.size, NULL, &file, &error),
+                  SFT_INVALID_UTF8);
+    assert_int_equal(error.byte, 8);
+    assert_non_null(strstr(error.message, "gzip"));
+    assert_status(sft_open_memory(compressed.bytes, compressed.size, NULL, &file, NULL),
+                  SFT_INVALID_UTF8);
+    free(compressed.bytes);
+}
+
 static void test_dtype_helpers(void **state) {
     (void)state;
     for (int i = 0; i < SFT_DTYPES; i++) {
@@ -204,6 +239,7 @@ int main(void) {
         cmocka_unit_test(test_rank_limit),
         cmocka_unit_test(test_shorter_options_are_understood),
         cmocka_unit_test(test_hints_name_what_it_is),
+        cmocka_unit_test(test_hints_for_plausible_lengths),
         cmocka_unit_test(test_dtype_helpers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

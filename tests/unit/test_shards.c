@@ -246,8 +246,14 @@ static void test_which_index_is_taken(void **state) {
     folder_put(&f, "third.safetensors.index.json", good_index, sizeof good_index - 1);
     assert_status(sft_model_open(f.path, NULL, &model, NULL), SFT_AMBIGUOUS_FOLDER);
     unlink(folder_path(&f, "other.safetensors.index.json"));
+    folder_put(&f, "._third.safetensors.index.json", "{", 1); /* as other systems leave them */
+    folder_put(&f, "._1.safetensors", "", 0);
     assert_ok(sft_model_open(f.path, NULL, &model, NULL));
     check_model(model, true);
+    sft_model_close(model);
+    unlink(folder_path(&f, "third.safetensors.index.json"));
+    assert_ok(sft_model_open(f.path, NULL, &model, NULL));
+    check_model(model, false);
     sft_model_close(model);
     folder_remove(&f);
 }
