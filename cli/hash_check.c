@@ -195,8 +195,7 @@ static void take_line(struct check *check, struct group *group, struct manifest_
         break;
     case MANIFEST_WRONG:
         message_line(check->manifest, "INVALID_MANIFEST",
-                     "line %llu is none that sft hash or sha256sum writes",
-                     (unsigned long long)number);
+                     "line %llu is not one as sft hash writes it", (unsigned long long)number);
         check->code = exit_worse(check->code, EXIT_TROUBLE);
         break;
     case MANIFEST_COMMENT:

@@ -90,8 +90,7 @@ int input_open_single(const char *path, sft_model **model) {
     int code = input_open(path, model);
     if (code == EXIT_FINE && input_is_sharded(*model, path)) {
         message_line(path, sft_status_name(SFT_UNSUPPORTED),
-                     "this is a model of %" PRIu64 " files; name one of them",
-                     sft_model_shards(*model));
+                     "this is a folder or an index; name one of its files");
         sft_model_close(*model);
         *model = NULL;
         return EXIT_TROUBLE;
