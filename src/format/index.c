@@ -74,6 +74,13 @@ static sft_status read_total_size(parser *p) {
     }
     p->json.at = digits;
     skip_zero_fraction(p);
+    if (*p->json.at == '.' || *p->json.at == 'e' || *p->json.at == 'E') {
+        p->json.at = at;
+        sft_status status = sft_json_skip(&p->json, 2);
+        return status != SFT_OK
+                   ? status
+                   : fail(p, SFT_INVALID_INDEX, at, "total_size is not a whole number of bytes");
+    }
     p->index->has_total_size = true;
     p->index->total_size = sum;
     return SFT_OK;

@@ -210,7 +210,9 @@ static void test_total_size(void **state) {
     expect_index("{\"metadata\":{\"total_size\":8}," MAP "}", SFT_WRONG_TOTAL_SIZE);
     expect_index("{\"metadata\":{\"total_size\":\"9\"}," MAP "}", SFT_INVALID_INDEX);
     expect_index("{\"metadata\":{\"total_size\":-9}," MAP "}", SFT_INVALID_INDEX);
-    expect_index("{\"metadata\":{\"total_size\":9.5}," MAP "}", SFT_INVALID_JSON);
+    expect_index("{\"metadata\":{\"total_size\":9.5}," MAP "}", SFT_INVALID_INDEX);
+    expect_index("{\"metadata\":{\"total_size\":9e0}," MAP "}", SFT_INVALID_INDEX);
+    expect_index("{\"metadata\":{\"total_size\":9.}," MAP "}", SFT_INVALID_JSON);
     expect_index("{\"metadata\":{\"total_size\":18446744073709551616}," MAP "}", SFT_INVALID_INDEX);
 
     folder f = folder_of_two("{\"metadata\":{\"total_size\":8}," MAP "}");
