@@ -8,8 +8,9 @@
  * The file is written beside its target, without a name where the system allows,
  * and takes the target's place in one step when it is whole. Until then, and on
  * any failure, an existing target stays as it was, also for those who have it
- * open or mapped. A target that is a symbolic link is written through; a file
- * that is replaced keeps its mode.
+ * open or mapped. A target that is a symbolic link is written through, unless a
+ * stranger has put it into a folder open to all (/tmp, say): SFT_OPEN_FAILED. A
+ * file that is replaced keeps its mode.
  */
 #ifndef SFT_WRITER_H
 #define SFT_WRITER_H

@@ -61,6 +61,13 @@ int sft_os_open_folder(int folder, const char *path, int *fd, bool *readable);
 int sft_os_look(int folder, const char *name, sft_os_info *info);
 int sft_os_look_path(const char *path, sft_os_info *info);
 
+/*
+ * Whether a symbolic link in a folder may be followed: in a folder in which all may make files and
+ * remove only their own, as in /tmp, another's link is a trap. The rule is Linux's for the links
+ * that it follows itself (fs.protected_symlinks).
+ */
+bool sft_os_trusts_link(int folder, const sft_os_info *link);
+
 /* The text of a symbolic link, ended by NUL. ENAMETOOLONG where it does not fit. */
 int sft_os_read_link(int folder, const char *name, char *text, size_t size);
 

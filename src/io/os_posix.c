@@ -200,6 +200,15 @@ int sft_os_look_path(const char *path, sft_os_info *info) {
     return describe(failed, &status, info);
 }
 
+bool sft_os_trusts_link(int folder, const sft_os_info *link) {
+    sft_os_info around;
+    if (link->owner == (uint32_t)geteuid()) {
+        return true;
+    }
+    return sft_os_describe(folder, &around) == 0 &&
+           ((around.mode & 01002) != 01002 || around.owner == link->owner);
+}
+
 int sft_os_read_link(int folder, const char *name, char *text, size_t size) {
     ssize_t length = readlinkat(base_of(folder), name, text, size);
     if (length < 0) {

@@ -178,6 +178,40 @@ static void dangling_links_get_their_target(void **state) {
     refuse(scratch("lost"), SFT_OPEN_FAILED, ENOENT);
 }
 
+/* In a folder as /tmp is, a stranger can put a link to what only the saver may write. */
+static void links_of_strangers_are_not_followed(void **state) {
+    (void)state;
+    if (geteuid() != 0) {
+        print_message("only root can make a link of someone else\n");
+        skip();
+    }
+    const uid_t stranger = 65534;
+    scratch_store("precious", "old", 3);
+    assert_int_equal(mkdir(scratch("open"), 0755), 0);
+    assert_int_equal(symlink("../precious", scratch("open/link")), 0);
+    assert_int_equal(symlink("../new", scratch("open/dangling")), 0);
+    assert_int_equal(lchown(scratch("open/link"), stranger, stranger), 0);
+    assert_int_equal(lchown(scratch("open/dangling"), stranger, stranger), 0);
+    assert_int_equal(chmod(scratch("open"), 01777), 0);
+    refuse(scratch("open/link"), SFT_OPEN_FAILED, EACCES);
+    refuse(scratch("open/dangling"), SFT_OPEN_FAILED, EACCES);
+    expect("precious", "old");
+    assert_int_equal(scratch_count("open"), 2);
+    /* Elsewhere, and where the folder is the stranger's own, links are as good as any. */
+    static const mode_t modes[] = {01777, 0777, 01755};
+    for (size_t i = 0; i < 3; i++) {
+        assert_int_equal(chown(scratch("open"), i == 0 ? stranger : 0, 0), 0);
+        assert_int_equal(chmod(scratch("open"), modes[i]), 0);
+        save(scratch("open/link"), "new");
+        expect("precious", "new");
+    }
+    assert_int_equal(chown(scratch("open"), stranger, 0), 0);
+    assert_int_equal(chmod(scratch("open"), 01777), 0);
+    assert_int_equal(lchown(scratch("open/link"), 0, 0), 0);
+    save(scratch("open/link"), "own");
+    expect("precious", "own");
+}
+
 static void loops_are_refused(void **state) {
     (void)state;
     assert_int_equal(symlink("b", scratch("a")), 0);
@@ -282,6 +316,7 @@ int main(void) {
         SAVE_TEST(folders_that_cannot_be_listed_do),
         SAVE_TEST(links_are_written_through),
         SAVE_TEST(dangling_links_get_their_target),
+        SAVE_TEST(links_of_strangers_are_not_followed),
         SAVE_TEST(loops_are_refused),
         SAVE_TEST(only_regular_files_are_replaced),
         SAVE_TEST(paths_that_name_no_file_are_refused),
