@@ -80,7 +80,10 @@ sft_shown sft_show(const char *text, size_t length) {
     sft_shown shown = {{0}};
     /* Room is left for the dots that tell of a cut. */
     sft_line line = sft_line_begin(shown.text, sizeof shown.text - 3);
-    sft_line_escape(&line, text, length, NULL, true);
+    /* Escaping never shortens, so that what lies behind this is cut in any case: a text may have
+     * millions of bytes to escape. */
+    sft_line_escape(&line, text, length < sizeof shown.text ? length : sizeof shown.text, NULL,
+                    true);
     if (line.used >= sizeof shown.text - 3) {
         size_t kept = strlen(shown.text);
         memcpy(shown.text + kept, "...", 4);

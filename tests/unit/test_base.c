@@ -1,6 +1,8 @@
 /* The lowest floor: statuses, UTF-8, numbers, memory budgets, names. */
 #include "fixture.h"
 
+#include <time.h>
+
 #include "base/checked.h"
 #include "base/error.h"
 #include "base/memory.h"
@@ -98,6 +100,36 @@ static void test_long_names_and_paths_are_cut(void **state) {
     assert_string_equal(error.file + strlen(error.file) - 4, "/end");
     sft_error_file(&error, "other");
     assert_string_not_equal(error.file, "other");
+}
+
+/* A header may hold a hundred million bytes to escape; no more of them is looked at than shown. */
+static void test_showing_a_long_text_costs_no_more(void **state) {
+    (void)state;
+    char *text = malloc(1 << 20);
+    assert_non_null(text);
+    memset(text, 0x7f, 1 << 20);
+    clock_t begin = clock();
+    for (int i = 0; i < 200; i++) {
+        assert_int_equal(strlen(sft_show(text, 1 << 20).text), 4 * 29 + 3);
+    }
+    assert_true(clock() - begin < CLOCKS_PER_SEC);
+    /* The same text, whatever follows, and whatever is cut in two. */
+    static const char *const fillers[] = {"x", "\n", "\xff", "\xc3\xa4", "\xe2\x80\xa8"};
+    for (size_t f = 0; f < sizeof fillers / sizeof fillers[0]; f++) {
+        size_t step = strlen(fillers[f]);
+        for (size_t at = 0; at + step <= 600; at += step) {
+            memcpy(text + at, fillers[f], step);
+        }
+        for (size_t lead = 0; lead < 4; lead++) {
+            memset(text, 'a', lead);
+            char expected[120];
+            sft_escape(text, 600, NULL, expected, sizeof expected - 3);
+            strcat(expected, "...");
+            assert_string_equal(sft_show(text, 600).text, expected);
+            assert_string_equal(sft_show(text, 120 + lead).text, expected);
+        }
+    }
+    free(text);
 }
 
 /* Every code point, encoded and read back; every two-byte string, against RFC 3629's table. */
@@ -291,6 +323,7 @@ int main(void) {
         cmocka_unit_test(test_errors_are_one_escaped_line),
         cmocka_unit_test(test_escaping_leaves_nothing_that_commands),
         cmocka_unit_test(test_long_names_and_paths_are_cut),
+        cmocka_unit_test(test_showing_a_long_text_costs_no_more),
         cmocka_unit_test(test_utf8_is_rfc_3629),
         cmocka_unit_test(test_utf8_check_finds_every_place),
         cmocka_unit_test(test_numbers_follow_the_grammar),
