@@ -58,7 +58,8 @@ typedef struct sft_source {
     int64_t (*read_at)(void *context, uint64_t offset, void *to, size_t size);
     /* Returns the whole file in memory, valid until `close`, or NULL where it cannot. */
     const void *(*map)(void *context, uint64_t size);
-    /* Called once, by sft_close(), or by sft_open_source() if it fails. */
+    /* Called once, by sft_close(), or by sft_open_source() if it fails; after
+     * SFT_INVALID_ARGUMENT the source is still the caller's. */
     void (*close)(void *context);
 } sft_source;
 

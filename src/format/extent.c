@@ -4,6 +4,7 @@
 
 #include "base/checked.h"
 #include "base/error.h"
+#include "base/memory.h"
 #include "format/header.h"
 
 typedef struct signature {
@@ -76,6 +77,7 @@ sft_header_options sft_header_options_of(const sft_header_options *given) {
     sft_header_options options = SFT_HEADER_OPTIONS;
     if (given != NULL) {
         memcpy(&options, given, (size_t)sft_min(given->struct_size, sizeof options));
+        options.struct_size = sizeof options;
     }
     if (options.limits.header_bytes == 0) {
         options.limits.header_bytes = SFT_DEFAULT_HEADER_BYTES;
@@ -89,6 +91,14 @@ sft_header_options sft_header_options_of(const sft_header_options *given) {
         options.limits.rank = SFT_DEFAULT_RANK;
     }
     return options;
+}
+
+sft_status sft_header_options_check(const sft_header_options *given, sft_error *error) {
+    if (given != NULL && given->struct_size < sizeof given->struct_size) {
+        return sft_fail(error, SFT_INVALID_ARGUMENT, SFT_NO_BYTE,
+                        "struct_size of the options is not set: begin with SFT_HEADER_OPTIONS");
+    }
+    return SFT_OK;
 }
 
 static sft_status too_small(const unsigned char *bytes, uint64_t file_size, sft_error *error) {
@@ -132,6 +142,13 @@ static sft_status too_long(uint64_t length, uint64_t left, sft_error *error) {
 
 sft_status sft_header_extent(const void *bytes, size_t size, uint64_t file_size,
                              const sft_header_options *given, uint64_t *extent, sft_error *error) {
+    sft_status status = sft_header_options_check(given, error);
+    if (status != SFT_OK) {
+        return status;
+    }
+    if (extent == NULL) {
+        return sft_fail(error, SFT_INVALID_ARGUMENT, SFT_NO_BYTE, "no place for the extent");
+    }
     sft_header_options options = sft_header_options_of(given);
     if (bytes == NULL && size > 0) {
         return sft_fail(error, SFT_INVALID_ARGUMENT, SFT_NO_BYTE, "the header's bytes are NULL");
@@ -155,5 +172,25 @@ sft_status sft_header_extent(const void *bytes, size_t size, uint64_t file_size,
                         "the header's length is 0: a header has at least the 2 bytes {}");
     }
     *extent = SFT_HEADER_PREFIX + length;
+    return SFT_OK;
+}
+
+sft_status sft_header_fail_limit(sft_error *error) {
+    return sft_fail(error, SFT_MEMORY_LIMIT, SFT_NO_BYTE,
+                    "the header needs more memory than the limit allows");
+}
+
+sft_status sft_header_take_text(const sft_header_options *given, uint64_t text_size, char **text,
+                                sft_error *error) {
+    sft_header_options options = sft_header_options_of(given);
+    sft_allocator allocator = sft_allocator_of(options.allocator);
+    if (options.limits.memory != 0 && text_size >= options.limits.memory) {
+        return sft_header_fail_limit(error);
+    }
+    *text = sft_allocate(&allocator, text_size + 1);
+    if (*text == NULL) {
+        return sft_fail_memory(error);
+    }
+    (*text)[text_size] = '\0';
     return SFT_OK;
 }

@@ -460,8 +460,7 @@ sft_status sft_header_adopt(char *text, uint64_t text_size, uint64_t file_size,
     made->data_start = SFT_HEADER_PREFIX + text_size;
     sft_status status = parse_text(made, &options, seed, error);
     if (status == SFT_NO_MEMORY && made->budget.exceeded) {
-        status = sft_fail(error, SFT_MEMORY_LIMIT, SFT_NO_BYTE,
-                          "the header needs more memory than the limit allows");
+        status = sft_header_fail_limit(error);
     }
     const char *hint = status == SFT_INVALID_UTF8 ? sft_header_hint(text_size) : NULL;
     if (hint != NULL && error != NULL) {
@@ -488,13 +487,12 @@ sft_status sft_header_build(const void *bytes, size_t size, uint64_t file_size,
         return sft_fail(error, SFT_BUFFER_SIZE, SFT_NO_BYTE,
                         "the bytes end before the header does: see sft_header_extent()");
     }
-    sft_allocator allocator = sft_allocator_of(sft_header_options_of(options).allocator);
     uint64_t text_size = extent - SFT_HEADER_PREFIX;
-    char *text = sft_allocate(&allocator, text_size + 1);
-    if (text == NULL) {
-        return sft_fail_memory(error);
+    char *text;
+    status = sft_header_take_text(options, text_size, &text, error);
+    if (status != SFT_OK) {
+        return status;
     }
     memcpy(text, (const char *)bytes + SFT_HEADER_PREFIX, (size_t)text_size);
-    text[text_size] = '\0';
     return sft_header_adopt(text, text_size, file_size, options, seed, header, error);
 }

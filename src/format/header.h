@@ -48,6 +48,13 @@ sft_status sft_header_build(const void *bytes, size_t size, uint64_t file_size,
                             sft_header **header, sft_error *error);
 
 /*
+ * Memory for a text of text_size bytes and a NUL, for sft_header_adopt(). SFT_NO_MEMORY, or
+ * SFT_MEMORY_LIMIT before any is taken.
+ */
+sft_status sft_header_take_text(const sft_header_options *given, uint64_t text_size, char **text,
+                                sft_error *error);
+
+/*
  * Takes over a text of text_size bytes, with a NUL behind it, that came from
  * the options' allocator; header.c and layout.c do the rest of sft_header_build(). The text is
  * released in any case. For readers that hold no more of the file than that.
@@ -70,6 +77,12 @@ bool sft_header_metadata_span(const sft_header *header, uint64_t *begin, uint64_
 
 /* Options with every field that the caller's version of the struct lacks set to its default. */
 sft_header_options sft_header_options_of(const sft_header_options *given);
+
+/* Fails with SFT_MEMORY_LIMIT. */
+sft_status sft_header_fail_limit(sft_error *error);
+
+/* SFT_INVALID_ARGUMENT where struct_size is not set: limits would be lost without a word. */
+sft_status sft_header_options_check(const sft_header_options *given, sft_error *error);
 
 /* What a file plainly is whose first 8 bytes say this length; NULL if it is nothing known. */
 const char *sft_header_hint(uint64_t length);

@@ -235,7 +235,8 @@ sft_json_unsigned_result sft_json_unsigned(sft_json *json, uint64_t *value) {
     }
     at++;
     if (sum != 0) {
-        const char *safe = at + 18; /* nineteen digits always fit */
+        /* Nineteen digits always fit. */
+        const char *safe = json->end - at < 18 ? json->end : at + 18;
         for (; at < safe && (digit = digit_of(*at)) <= 9; at++) {
             sum = sum * 10 + digit;
         }

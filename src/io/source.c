@@ -1,6 +1,7 @@
 #include "io/source.h"
 
 #include <errno.h>
+#include <limits.h>
 
 #include "base/checked.h"
 #include "base/error.h"
@@ -45,7 +46,9 @@ sft_status sft_source_read(const sft_source *source, uint64_t offset, void *to, 
         size_t piece = (size_t)sft_min(size, LARGEST_READ);
         int64_t moved = source->read_at(source->context, offset, at, piece);
         if (moved < 0) {
-            sft_fail_system(error, SFT_READ_FAILED, (int)-moved, "cannot read");
+            /* The caller's function may say anything: what is no errno value is an I/O error. */
+            int failure = moved < -INT_MAX ? EIO : (int)-moved;
+            sft_fail_system(error, SFT_READ_FAILED, failure, "cannot read");
             if (error != NULL) {
                 error->byte = offset;
             }

@@ -40,16 +40,16 @@ static sft_status read_header(sft_file *file, const sft_open_options *options, s
         return status;
     }
     uint64_t text_size = extent - SFT_HEADER_PREFIX;
-    char *text = sft_allocate(&file->allocator, text_size + 1);
-    if (text == NULL) {
-        return sft_fail_memory(error);
+    char *text;
+    status = sft_header_take_text(&wanted, text_size, &text, error);
+    if (status != SFT_OK) {
+        return status;
     }
     status = sft_source_read(&file->source, SFT_HEADER_PREFIX, text, text_size, error);
     if (status != SFT_OK) {
         sft_release(&file->allocator, text, text_size + 1);
         return status;
     }
-    text[text_size] = '\0';
     uint64_t seed[2];
     sft_os_random(seed);
     return sft_header_adopt(text, text_size, file->size, &wanted, seed, &file->header, error);
@@ -127,6 +127,10 @@ static sft_status check_arguments(const void *what, const sft_open_options *opti
     if (file == NULL || what == NULL) {
         return sft_fail(error, SFT_INVALID_ARGUMENT, SFT_NO_BYTE,
                         "nothing to open, or no place for the handle");
+    }
+    if (options != NULL && options->struct_size < sizeof options->struct_size) {
+        return sft_fail(error, SFT_INVALID_ARGUMENT, SFT_NO_BYTE,
+                        "struct_size of the options is not set: begin with SFT_OPEN_OPTIONS");
     }
     sft_open_options known = options_of(options);
     if (!sft_allocator_usable(known.allocator)) {

@@ -11,6 +11,10 @@ sft_status sft_header_parse(const void *bytes, size_t size, uint64_t file_size,
     if (header != NULL) {
         *header = NULL;
     }
+    sft_status status = sft_header_options_check(options, error);
+    if (status != SFT_OK) {
+        return status;
+    }
     sft_header_options wanted = sft_header_options_of(options);
     if (header == NULL || !sft_allocator_usable(wanted.allocator)) {
         return sft_fail(error, SFT_INVALID_ARGUMENT, SFT_NO_BYTE,

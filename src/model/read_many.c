@@ -21,7 +21,8 @@
 /* A stretch of a file that goes to one place, or a slice of many small stretches. */
 typedef struct piece {
     const sft_read_request *request;
-    uint64_t offset; /* in the file */
+    const sft_read_request *last; /* where neighbours were joined; else the same */
+    uint64_t offset;              /* in the file */
     uint64_t size;
     uint8_t *to;
     bool slice;
@@ -48,6 +49,7 @@ static bool extend_last(plan *p, const piece *next) {
         return false;
     }
     last->size += next->size;
+    last->last = next->request;
     return true;
 }
 
@@ -73,6 +75,7 @@ static sft_status add_request(plan *p, const sft_read_request *request, sft_erro
     }
     p->bytes += slice.bytes;
     piece next = {.request = request,
+                  .last = request,
                   .offset = sft_header_data_start(request->file->header) + request->tensor->begin +
                             slice.start,
                   .size = slice.bytes,
@@ -102,6 +105,16 @@ static void report(plan *p, sft_status status, const sft_error *failure) {
     sft_os_unlock(&p->mutex);
 }
 
+/* The tensor that a byte of the file belongs to, which one of the piece's requests is for. */
+static const sft_tensor *to_blame(const piece *what, uint64_t byte) {
+    const sft_read_request *request = what->request;
+    uint64_t place = byte - sft_header_data_start(request->file->header);
+    while (request != what->last && (request->size == 0 || place >= request->tensor->end)) {
+        request++;
+    }
+    return request->tensor;
+}
+
 static bool read_piece(void *context, uint64_t index) {
     plan *p = context;
     const piece *what = &p->pieces[p->order[index]];
@@ -112,10 +125,11 @@ static bool read_piece(void *context, uint64_t index) {
         status = sft_read_slice(request->file, request->tensor, request->ranges,
                                 request->range_count, request->to, request->size, &failure);
     } else {
-        status = sft_file_blame(
-            request->file, request->tensor,
-            sft_source_read(&request->file->source, what->offset, what->to, what->size, &failure),
-            &failure);
+        status =
+            sft_source_read(&request->file->source, what->offset, what->to, what->size, &failure);
+        if (status != SFT_OK) {
+            sft_file_blame(request->file, to_blame(what, failure.byte), status, &failure);
+        }
     }
     if (status != SFT_OK) {
         report(p, status, &failure);
@@ -162,6 +176,10 @@ sft_status sft_read_many(const sft_read_request *requests, uint64_t count,
                          const sft_read_options *given, sft_error *error) {
     sft_read_options options = SFT_READ_OPTIONS;
     if (given != NULL) {
+        if (given->struct_size < sizeof given->struct_size) {
+            return sft_fail(error, SFT_INVALID_ARGUMENT, SFT_NO_BYTE,
+                            "struct_size of the options is not set: begin with SFT_READ_OPTIONS");
+        }
         memcpy(&options, given, (size_t)sft_min(given->struct_size, sizeof options));
     }
     if ((requests == NULL && count > 0) || !sft_allocator_usable(options.allocator)) {

@@ -127,6 +127,74 @@ static void test_rank_limit(void **state) {
     free(file.bytes);
 }
 
+static void *counting_allocate(void *context, size_t size) {
+    *(uint64_t *)context += size;
+    return malloc(size);
+}
+
+static void *counting_reallocate(void *context, void *memory, size_t old_size, size_t new_size) {
+    *(uint64_t *)context += new_size - old_size;
+    return realloc(memory, new_size);
+}
+
+static void counting_release(void *context, void *memory, size_t size) {
+    (void)context;
+    (void)size;
+    free(memory);
+}
+
+/* The limit counts the text too, and holds before it is read. */
+static void test_memory_limit_comes_first(void **state) {
+    (void)state;
+    static char text[100001];
+    memset(text, ' ', sizeof text - 1);
+    memcpy(text, "{}", 2);
+    fixture_file file = fixture_make(text, 0);
+    uint64_t taken = 0;
+    sft_allocator allocator = {&taken, counting_allocate, counting_reallocate, counting_release};
+    sft_header_options options = SFT_HEADER_OPTIONS;
+    options.allocator = &allocator;
+    options.limits.memory = 50000;
+    sft_header *header;
+    assert_status(sft_header_parse(file.bytes, file.size, file.size, &options, &header, NULL),
+                  SFT_MEMORY_LIMIT);
+    assert_true(taken < 50000);
+    sft_open_options open = SFT_OPEN_OPTIONS;
+    open.allocator = &allocator;
+    open.limits.memory = 50000;
+    sft_file *opened;
+    assert_status(sft_open_memory(file.bytes, file.size, &open, &opened, NULL), SFT_MEMORY_LIMIT);
+    assert_true(taken < 50000);
+    free(file.bytes);
+}
+
+/* Limits in options whose size was forgotten would not count: better no file than no limits. */
+static void test_options_without_a_size_are_refused(void **state) {
+    (void)state;
+    fixture_file file = fixture_make(two, 6);
+    sft_header_options options = {.limits = {.tensors = 1}};
+    uint64_t extent;
+    sft_header *header;
+    assert_status(sft_header_extent(file.bytes, file.size, file.size, &options, &extent, NULL),
+                  SFT_INVALID_ARGUMENT);
+    assert_status(sft_header_extent(file.bytes, file.size, file.size, NULL, NULL, NULL),
+                  SFT_INVALID_ARGUMENT);
+    assert_status(sft_header_parse(file.bytes, file.size, file.size, &options, &header, NULL),
+                  SFT_INVALID_ARGUMENT);
+    assert_null(header);
+    sft_open_options open = {.limits = {.tensors = 1}};
+    sft_file *opened;
+    assert_status(sft_open_memory(file.bytes, file.size, &open, &opened, NULL),
+                  SFT_INVALID_ARGUMENT);
+    sft_model_options model_options = {.limits = {.tensors = 1}};
+    sft_model *model;
+    assert_status(sft_model_open("nowhere", &model_options, &model, NULL), SFT_INVALID_ARGUMENT);
+    assert_null(model);
+    sft_read_options read = {.threads = 1};
+    assert_status(sft_read_many(NULL, 0, &read, NULL), SFT_INVALID_ARGUMENT);
+    free(file.bytes);
+}
+
 /* A caller built against an older header passes a shorter struct: the rest is default. */
 static void test_shorter_options_are_understood(void **state) {
     (void)state;
@@ -237,6 +305,8 @@ int main(void) {
         cmocka_unit_test(test_only_the_beginning_is_needed),
         cmocka_unit_test(test_limits),
         cmocka_unit_test(test_rank_limit),
+        cmocka_unit_test(test_memory_limit_comes_first),
+        cmocka_unit_test(test_options_without_a_size_are_refused),
         cmocka_unit_test(test_shorter_options_are_understood),
         cmocka_unit_test(test_hints_name_what_it_is),
         cmocka_unit_test(test_hints_for_plausible_lengths),

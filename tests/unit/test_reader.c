@@ -143,6 +143,12 @@ static void test_callbacks_that_fail(void **state) {
     assert_status(sft_open_source(&source, NULL, &file, &error), SFT_FILE_SHRANK);
     f.failure = INT64_MAX; /* more than was asked for */
     assert_status(sft_open_source(&source, NULL, &file, &error), SFT_READ_FAILED);
+    static const int64_t no_errno[] = {INT64_MIN, -INT64_MAX, -(INT64_C(1) << 32), INT32_MIN};
+    for (size_t i = 0; i < sizeof no_errno / sizeof no_errno[0]; i++) {
+        f.failure = no_errno[i];
+        assert_status(sft_open_source(&source, NULL, &file, &error), SFT_READ_FAILED);
+        assert_int_equal(error.system_error, EIO);
+    }
     f.size_failure = EIO;
     assert_status(sft_open_source(&source, NULL, &file, &error), SFT_READ_FAILED);
 
@@ -155,6 +161,37 @@ static void test_callbacks_that_fail(void **state) {
     assert_status(sft_read(file, sft_find(file, "b", 1), to, 6, &error), SFT_READ_FAILED);
     assert_memory_equal(error.tensor, "b", 2);
     assert_int_equal(error.byte, f.file.size - 6);
+    sft_close(file);
+    free(f.file.bytes);
+}
+
+/* Neighbours are read as one; the failure names the tensor that it struck. */
+static void test_joined_reads_blame_the_right_tensor(void **state) {
+    (void)state;
+    static const char three[] = "{\"a\":{\"dtype\":\"U8\",\"shape\":[4],\"data_offsets\":[0,4]},"
+                                "\"b\":{\"dtype\":\"U8\",\"shape\":[3],\"data_offsets\":[4,7]},"
+                                "\"c\":{\"dtype\":\"U8\",\"shape\":[3],\"data_offsets\":[7,10]},"
+                                "\"z\":{\"dtype\":\"U8\",\"shape\":[0],\"data_offsets\":[10,10]}}";
+    fake f = {.file = fixture_make(three, 10), .most = 1, .failing_from = UINT64_MAX};
+    sft_source source = {&f, fake_size, fake_read, NULL, NULL};
+    sft_file *file;
+    assert_ok(sft_open_source(&source, NULL, &file, NULL));
+    uint8_t to[10];
+    const sft_tensor *empty = sft_find(file, "z", 1);
+    const sft_read_request requests[] = {{file, sft_find(file, "a", 1), NULL, 0, to, 4},
+                                         {file, empty, NULL, 0, NULL, 0},
+                                         {file, sft_find(file, "b", 1), NULL, 0, to + 4, 3},
+                                         {file, empty, NULL, 0, NULL, 0},
+                                         {file, sft_find(file, "c", 1), NULL, 0, to + 7, 3}};
+    static const char struck[] = "aaaabbbccc";
+    f.failure = -EIO;
+    for (unsigned i = 0; i < 10; i++) {
+        f.failing_from = f.file.size - 10 + i;
+        sft_error error;
+        assert_status(sft_read_many(requests, 5, NULL, &error), SFT_READ_FAILED);
+        assert_int_equal(error.byte, f.failing_from);
+        assert_int_equal(error.tensor[0], struck[i]);
+    }
     sft_close(file);
     free(f.file.bytes);
 }
@@ -404,6 +441,7 @@ int main(void) {
         cmocka_unit_test(test_every_way_to_open),
         cmocka_unit_test(test_callbacks),
         cmocka_unit_test(test_callbacks_that_fail),
+        cmocka_unit_test(test_joined_reads_blame_the_right_tensor),
         cmocka_unit_test(test_what_is_no_file),
         cmocka_unit_test(test_wrong_arguments),
         cmocka_unit_test(test_a_file_that_shrinks),
