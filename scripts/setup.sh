@@ -51,6 +51,8 @@ llvm llvm-symbolizer
 valgrind valgrind
 libc6-dbg /usr/lib/debug/.build-id
 strace strace
+fish fish
+zsh zsh
 venv peer
 END
     ;;

@@ -226,7 +226,11 @@ static sft_status read_sections(parser *p) {
         const char *key_at = p->json.at;
         sft_named key;
         status = sft_json_key(&p->json, &key);
-        if (status == SFT_OK && is(&key, "metadata")) {
+        if (status == SFT_OK && is(&key, "metadata") && !seen_metadata &&
+            sft_json_word(&p->json, "null")) {
+            /* As in a header, null stands for none. */
+            seen_metadata = true;
+        } else if (status == SFT_OK && is(&key, "metadata")) {
             status = read_section(p, &key, key_at, &seen_metadata, "metadata is not an object",
                                   read_metadata_member);
         } else if (status == SFT_OK && is(&key, "weight_map")) {

@@ -129,6 +129,9 @@ static sft_status read_item(reader *r, output *out) {
 
 static sft_status read_items(reader *r, bool bracketed, output *out) {
     skip_space(r);
+    if (bracketed && peek(r) == ']') {
+        return fail(r, SFT_SLICE_SYNTAX, r->at, "an integer, a range or ... should stand here");
+    }
     while (r->at < r->length && !(bracketed && peek(r) == ']')) {
         sft_status status = read_item(r, out);
         if (status != SFT_OK) {

@@ -22,6 +22,8 @@ import tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 DATA = os.path.abspath(os.environ.get("SFT_TEST_DATA", HERE + "/../../../shared/data"))
+# The environment of the differential tests has NumPy; without it the system's Python may.
+PEER = os.path.join(HERE, "..", "..", "build", "venv", "peer", "bin", "python")
 SECONDS = 120
 SKIPPED = 77
 
@@ -59,6 +61,7 @@ def run(case: str, tools: str, launcher: str) -> tuple[bytes, bytes, int]:
         LC_ALL="C.UTF-8",
         TERM="xterm",
         SFT_TEST_DATA=DATA,
+        NUMPY_PYTHON=os.path.abspath(PEER) if os.path.exists(PEER) else "python3",
         PYTHONDONTWRITEBYTECODE="1",
         PATH=tools + os.pathsep + os.environ.get("PATH", ""),
     )

@@ -204,6 +204,9 @@ static void expect_index(const char *index, sft_status status) {
 static void test_total_size(void **state) {
     (void)state;
     expect_index("{" MAP "}", SFT_OK);
+    expect_index("{\"metadata\":null," MAP "}", SFT_OK);
+    expect_index("{\"metadata\":null,\"metadata\":{}," MAP "}", SFT_DUPLICATE_KEY);
+    expect_index("{\"metadata\":[]," MAP "}", SFT_INVALID_INDEX);
     expect_index("{\"metadata\":{}," MAP "}", SFT_OK);
     expect_index("{\"metadata\":{\"total_size\":9.0,\"x\":[1]}," MAP "}", SFT_OK);
     expect_index("{" MAP ",\"metadata\":{\"total_size\":9}}", SFT_OK);
