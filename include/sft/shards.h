@@ -22,7 +22,7 @@ typedef struct sft_model sft_model;
 typedef struct sft_model_options {
     size_t struct_size; /* sizeof(sft_model_options) */
     sft_access access;
-    sft_limits limits;              /* of each shard */
+    sft_limits limits;              /* of each shard; header_bytes also of the index */
     const sft_allocator *allocator; /* NULL: malloc */
     /*
      * Called for every defect as it is found; opening then goes on to look for more, and fails

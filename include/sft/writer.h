@@ -8,9 +8,9 @@
  * The file is written beside its target, without a name where the system allows,
  * and takes the target's place in one step when it is whole. Until then, and on
  * any failure, an existing target stays as it was, also for those who have it
- * open or mapped. A target that is a symbolic link is written through, unless a
- * stranger has put it into a folder open to all (/tmp, say): SFT_OPEN_FAILED. A
- * file that is replaced keeps its mode.
+ * open or mapped. A target that is a symbolic link is written through. A file
+ * that is replaced keeps its mode. A link or file that a stranger has put into a
+ * folder open to all (/tmp, say) is refused: SFT_OPEN_FAILED.
  */
 #ifndef SFT_WRITER_H
 #define SFT_WRITER_H
@@ -98,10 +98,12 @@ SFT_API SFT_MUST_USE sft_status sft_encode(const sft_tensor_data *tensors, uint6
  *   sft_writer_new, sft_writer_declare for each tensor, sft_writer_begin,
  *   sft_writer_put for the bytes, sft_writer_commit, sft_writer_free.
  *
- * sft_writer_put() may be called by many threads at once; the others by one. A
- * call that fails for lack of memory or disk makes the writer useless: only
+ * sft_writer_put() may be called by many threads at once; the others by one, when
+ * no put is under way. The progress callback must not call the writer. A call that
+ * fails for lack of memory or disk makes the writer useless: only
  * sft_writer_free() is left. Extra memory: the header, and the places of the
- * pieces that have come, a few bytes each.
+ * pieces that have come, a few bytes each. Pieces of one tensor that come neither in
+ * rising order nor next to each other cost time in proportion to their number squared.
  */
 typedef struct sft_writer sft_writer;
 

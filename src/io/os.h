@@ -62,11 +62,11 @@ int sft_os_look(int folder, const char *name, sft_os_info *info);
 int sft_os_look_path(const char *path, sft_os_info *info);
 
 /*
- * Whether a symbolic link in a folder may be followed: in a folder in which all may make files and
- * remove only their own, as in /tmp, another's link is a trap. The rule is Linux's for the links
- * that it follows itself (fs.protected_symlinks).
+ * Whether what stands in a folder may be followed or replaced: in a folder in which all may make
+ * files and remove only their own, as in /tmp, another's link or file is a trap. The rule is
+ * Linux's for what it opens itself (fs.protected_symlinks, fs.protected_regular).
  */
-bool sft_os_trusts_link(int folder, const sft_os_info *link);
+bool sft_os_trusts(int folder, const sft_os_info *entry);
 
 /* The text of a symbolic link, ended by NUL. ENAMETOOLONG where it does not fit. */
 int sft_os_read_link(int folder, const char *name, char *text, size_t size);
@@ -98,7 +98,7 @@ int sft_os_remove(int folder, const char *name);
 void sft_os_inherit(int fd, const sft_os_info *other);
 
 /* Locks a whole file against others who ask for this lock; closing the file ends it.
- * EWOULDBLOCK if another has it and `wait` is false. */
+ * EWOULDBLOCK if another has it, with `wait` only after some seconds. */
 int sft_os_lock_file(int fd, bool wait);
 
 /* Flushes a file or a folder to the disk. */

@@ -200,13 +200,13 @@ int sft_os_look_path(const char *path, sft_os_info *info) {
     return describe(failed, &status, info);
 }
 
-bool sft_os_trusts_link(int folder, const sft_os_info *link) {
+bool sft_os_trusts(int folder, const sft_os_info *entry) {
     sft_os_info around;
-    if (link->owner == (uint32_t)geteuid()) {
+    if (entry->owner == (uint32_t)geteuid()) {
         return true;
     }
     return sft_os_describe(folder, &around) == 0 &&
-           ((around.mode & 01002) != 01002 || around.owner == link->owner);
+           ((around.mode & 01002) != 01002 || around.owner == entry->owner);
 }
 
 int sft_os_read_link(int folder, const char *name, char *text, size_t size) {
@@ -338,12 +338,20 @@ void sft_os_inherit(int fd, const sft_os_info *other) {
     (void)failed;
 }
 
+/* Five seconds: whoever holds a lock that long is not about to let it go. */
+#define LOCK_TRIES 2500
+
 int sft_os_lock_file(int fd, bool wait) {
-    int failed;
-    do {
-        failed = flock(fd, wait ? LOCK_EX : LOCK_EX | LOCK_NB);
-    } while (failed != 0 && errno == EINTR);
-    return failed != 0 ? errno : 0;
+    const struct timespec pause = {0, 2 * 1000 * 1000};
+    for (int tries = wait ? LOCK_TRIES : 1;; tries--) {
+        if (flock(fd, LOCK_EX | LOCK_NB) == 0) {
+            return 0;
+        }
+        if (errno != EINTR && (errno != EWOULDBLOCK || tries <= 1)) {
+            return errno;
+        }
+        nanosleep(&pause, NULL);
+    }
 }
 
 int sft_os_flush(int fd) {

@@ -78,12 +78,16 @@ static int find_target(sft_replace *replace, const char *path) {
         if (failure == ENOENT) {
             return 0;
         }
-        if (failure != 0 || !replace->target.link) {
+        if (failure != 0) {
             return failure;
         }
-        replace->foreign_link = !sft_os_trusts_link(replace->folder, &replace->target);
-        if (replace->foreign_link) {
+        replace->foreign = (replace->target.link || replace->target.regular) &&
+                           !sft_os_trusts(replace->folder, &replace->target);
+        if (replace->foreign) {
             return EACCES;
+        }
+        if (!replace->target.link) {
+            return 0;
         }
         failure = sft_os_read_link(replace->folder, replace->name, text, sizeof text);
         if (failure != 0) {
@@ -213,10 +217,10 @@ static sft_status refuse(const sft_replace *replace, int failure, sft_error *err
         return sft_fail(error, SFT_NOT_A_FILE, SFT_NO_BYTE,
                         "the path names a folder: give the name of a file in it");
     }
-    if (replace->foreign_link) {
+    if (replace->foreign) {
         return sft_fail_system(error, SFT_OPEN_FAILED, failure,
-                               "the target is a symbolic link that someone else has put into a "
-                               "folder open to all: remove it, or save elsewhere");
+                               "the target is a file or symbolic link that someone else has put "
+                               "into a folder open to all: remove it, or save elsewhere");
     }
     if (failure != 0) {
         return sft_fail_system(error, SFT_OPEN_FAILED, failure, "cannot find the target's folder");

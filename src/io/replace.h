@@ -27,7 +27,7 @@ typedef struct sft_replace {
     bool keep_existing;  /* never replace */
     bool only_this;      /* set by a caller who has `target` open: replace nothing else */
     bool target_changed; /* only_this stopped the commit: another file stands there now */
-    bool foreign_link;   /* the target is a link that is not to be trusted */
+    bool foreign;        /* the target, or a link to it, is a stranger's trap */
     bool has_temporary;  /* the new file is called `temporary` */
     char name[SFT_NAME_ROOM];
     char temporary[SFT_NAME_ROOM];

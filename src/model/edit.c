@@ -66,10 +66,11 @@ static sft_status overwrite(const editing *job, const sft_edit_text *text, sft_e
     const char *old = sft_header_text(job->header, &length) + (text->first - SFT_HEADER_PREFIX);
     bool restored = sft_write_whole(job->fd, text->first, old, size) == 0;
     return sft_fail_system(error, SFT_WRITE_FAILED, failure,
-                           written && !restored
-                               ? "the change is in place, but cannot be flushed to "
-                                 "the disk, nor taken back"
-                               : "cannot change the file");
+                           restored  ? "cannot change the file"
+                           : written ? "the change is in place, but cannot be flushed to the disk, "
+                                       "nor taken back"
+                                     : "cannot change the file, nor take back what was written of "
+                                       "its header");
 }
 
 /* Does nothing, and leaves the result as it is, where it cannot be done in place. */
@@ -201,7 +202,10 @@ static sft_status edit_open(editing *job, sft_error *error) {
     }
     if (job->info.regular) {
         /* Where locks are unknown, two edits at once are the caller's risk. */
-        (void)sft_os_lock_file(job->fd, true);
+        if (sft_os_lock_file(job->fd, true) == EWOULDBLOCK) {
+            return sft_fail_system(error, SFT_OPEN_FAILED, EBUSY,
+                                   "another program keeps the file locked");
+        }
         sft_os_info now;
         failure = sft_os_look_path(job->path, &now);
         if (failure != 0 || !same_file(&now, &job->info)) {

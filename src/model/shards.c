@@ -345,8 +345,12 @@ sft_status sft_model_open(const char *path, const sft_model_options *options, sf
 sft_status sft_model_open_files(const char *const *paths, uint64_t count,
                                 const sft_model_options *options, sft_model **model,
                                 sft_error *error) {
+    bool whole = paths != NULL && count > 0;
+    for (uint64_t i = 0; i < count && whole; i++) {
+        whole = paths[i] != NULL;
+    }
     sft_opener o;
-    sft_status status = start(&o, paths != NULL && count > 0, options, model, error);
+    sft_status status = start(&o, whole, options, model, error);
     if (status != SFT_OK) {
         return status;
     }

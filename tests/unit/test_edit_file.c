@@ -245,6 +245,19 @@ static void edits_at_once_do_not_mix(void **state) {
     assert_int_equal(scratch_count("."), 1);
 }
 
+/* Whoever can read the file can hold its lock for ever: an edit gives up. */
+static void a_lock_that_stays_is_told(void **state) {
+    (void)state;
+    store_text("{" TENSOR "}");
+    int fd = open(scratch(FILE_NAME), O_RDONLY);
+    assert_int_equal(flock(fd, LOCK_EX), 0);
+    sft_error error;
+    expect_status(change("k", "v", NULL, NULL, &error), SFT_OPEN_FAILED, &error);
+    assert_int_equal(error.system_error, EBUSY);
+    close(fd);
+    set("k", "v", SFT_EDIT_NEW_FILE);
+}
+
 /* ---- the largest header ---- */
 
 static void a_header_that_grows_too_large_is_refused(void **state) {
@@ -276,6 +289,7 @@ int main(void) {
         EDIT_TEST(an_edit_follows_a_file_that_was_replaced),
         EDIT_TEST(an_edit_does_not_bring_a_removed_file_back),
         EDIT_TEST(edits_at_once_do_not_mix),
+        EDIT_TEST(a_lock_that_stays_is_told),
         EDIT_TEST(a_header_that_grows_too_large_is_refused),
     };
     return cmocka_run_group_tests(tests, scratch_setup, scratch_teardown);

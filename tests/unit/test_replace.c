@@ -179,7 +179,7 @@ static void dangling_links_get_their_target(void **state) {
 }
 
 /* In a folder as /tmp is, a stranger can put a link to what only the saver may write. */
-static void links_of_strangers_are_not_followed(void **state) {
+static void traps_of_strangers_are_refused(void **state) {
     (void)state;
     if (geteuid() != 0) {
         print_message("only root can make a link of someone else\n");
@@ -197,6 +197,12 @@ static void links_of_strangers_are_not_followed(void **state) {
     refuse(scratch("open/dangling"), SFT_OPEN_FAILED, EACCES);
     expect("precious", "old");
     assert_int_equal(scratch_count("open"), 2);
+    /* A file of theirs would stay theirs, and the data in it with it. */
+    scratch_store("open/file", "theirs", 6);
+    assert_int_equal(chown(scratch("open/file"), stranger, stranger), 0);
+    refuse(scratch("open/file"), SFT_OPEN_FAILED, EACCES);
+    expect("open/file", "theirs");
+    assert_int_equal(unlink(scratch("open/file")), 0);
     /* Elsewhere, and where the folder is the stranger's own, links are as good as any. */
     static const mode_t modes[] = {01777, 0777, 01755};
     for (size_t i = 0; i < 3; i++) {
@@ -316,7 +322,7 @@ int main(void) {
         SAVE_TEST(folders_that_cannot_be_listed_do),
         SAVE_TEST(links_are_written_through),
         SAVE_TEST(dangling_links_get_their_target),
-        SAVE_TEST(links_of_strangers_are_not_followed),
+        SAVE_TEST(traps_of_strangers_are_refused),
         SAVE_TEST(loops_are_refused),
         SAVE_TEST(only_regular_files_are_replaced),
         SAVE_TEST(paths_that_name_no_file_are_refused),

@@ -275,6 +275,8 @@ static void test_what_is_no_model(void **state) {
     assert_status(sft_model_open(folder_path(&f, "x"), NULL, &model, &error), SFT_OPEN_FAILED);
     assert_status(sft_model_open(NULL, NULL, &model, &error), SFT_INVALID_ARGUMENT);
     assert_status(sft_model_open_files(NULL, 0, NULL, &model, &error), SFT_INVALID_ARGUMENT);
+    const char *const hole[] = {NULL};
+    assert_status(sft_model_open_files(hole, 1, NULL, &model, &error), SFT_INVALID_ARGUMENT);
     assert_status(sft_model_open(f.path, NULL, NULL, &error), SFT_INVALID_ARGUMENT);
     sft_model_close(NULL);
     folder_remove(&f);
