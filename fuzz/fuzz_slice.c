@@ -158,8 +158,9 @@ static void check_slice(const sft_file *viewed, const sft_file *read, const sft_
 
 /* Ranges written out are read back as they were. */
 static void check_text(const sft_range *ranges, uint32_t count, uint32_t rank) {
-    char text[MAX_RANK * 80] = "[";
-    size_t at = 1;
+    /* Brackets hold something: "..." where no dimension is named. */
+    char text[MAX_RANK * 80] = "[...";
+    size_t at = count == 0 ? 4 : 1;
     for (uint32_t i = 0; i < count; i++) {
         const sft_range *range = &ranges[i];
         const char *comma = i > 0 ? "," : "";

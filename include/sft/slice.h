@@ -40,7 +40,8 @@ typedef struct sft_range {
  *
  * Understood: integers, ranges with any part left out, one "..." that stands for
  * as many whole dimensions as are missing, spaces between tokens, a trailing
- * comma. The brackets are optional: "[0:2,-1]" and "0:2,-1" are the same.
+ * comma. The brackets are optional: "[0:2,-1]" and "0:2,-1" are the same; if they
+ * are there, something stands in them.
  *
  * @text, @length: the slice, not NUL-terminated
  * @rank: dimensions of the tensor it is meant for
