@@ -201,7 +201,7 @@ int sft_os_look_path(const char *path, sft_os_info *info) {
 }
 
 bool sft_os_trusts(int folder, const sft_os_info *entry) {
-    sft_os_info around;
+    sft_os_info around = {.size = 0};
     if (entry->owner == (uint32_t)geteuid()) {
         return true;
     }
@@ -342,7 +342,7 @@ void sft_os_inherit(int fd, const sft_os_info *other) {
 #define LOCK_TRIES 2500
 
 int sft_os_lock_file(int fd, bool wait) {
-    const struct timespec pause = {0, 2 * 1000 * 1000};
+    const struct timespec pause = {0, 2000000L};
     for (int tries = wait ? LOCK_TRIES : 1;; tries--) {
         if (flock(fd, LOCK_EX | LOCK_NB) == 0) {
             return 0;

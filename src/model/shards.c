@@ -268,8 +268,9 @@ static sft_status start(sft_opener *o, bool has_path, const sft_model_options *g
         *model = NULL;
     }
     if (given != NULL && given->struct_size < sizeof given->struct_size) {
-        return sft_fail(error, SFT_INVALID_ARGUMENT, SFT_NO_BYTE,
-                        "struct_size of the options is not set: begin with SFT_MODEL_OPTIONS");
+        sft_fail(error, SFT_INVALID_ARGUMENT, SFT_NO_BYTE,
+                 "struct_size of the options is not set: begin with SFT_MODEL_OPTIONS");
+        return SFT_INVALID_ARGUMENT;
     }
     if (model == NULL || !has_path || !sft_allocator_usable(o->options.allocator)) {
         sft_fail(error, SFT_INVALID_ARGUMENT, SFT_NO_BYTE,

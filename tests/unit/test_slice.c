@@ -55,15 +55,15 @@ static void test_wrong_text(void **state) {
         sft_status status;
         uint64_t byte;
     } cases[] = {
-        {"[]", SFT_SLICE_SYNTAX, 1},
-        {"[", SFT_SLICE_SYNTAX, 1},         {"[1", SFT_SLICE_SYNTAX, 2},
-        {"[1]]", SFT_SLICE_SYNTAX, 3},      {"[1 2]", SFT_SLICE_SYNTAX, 3},
-        {"[a]", SFT_SLICE_SYNTAX, 1},       {"[,]", SFT_SLICE_SYNTAX, 1},
-        {"[-]", SFT_SLICE_SYNTAX, 1},       {"[1.5]", SFT_SLICE_SYNTAX, 2},
-        {"[...,...]", SFT_SLICE_SYNTAX, 5}, {"[1:2:3:4]", SFT_SLICE_SYNTAX, 6},
-        {"[::0]", SFT_SLICE_STEP, 3},       {"[::-1]", SFT_SLICE_STEP, 3},
-        {"[1,2,3]", SFT_SLICE_RANK, 5},     {"[..]", SFT_SLICE_SYNTAX, 1},
-        {"[None]", SFT_SLICE_SYNTAX, 1},    {"1]", SFT_SLICE_SYNTAX, 1},
+        {"[]", SFT_SLICE_SYNTAX, 1},        {"[", SFT_SLICE_SYNTAX, 1},
+        {"[1", SFT_SLICE_SYNTAX, 2},        {"[1]]", SFT_SLICE_SYNTAX, 3},
+        {"[1 2]", SFT_SLICE_SYNTAX, 3},     {"[a]", SFT_SLICE_SYNTAX, 1},
+        {"[,]", SFT_SLICE_SYNTAX, 1},       {"[-]", SFT_SLICE_SYNTAX, 1},
+        {"[1.5]", SFT_SLICE_SYNTAX, 2},     {"[...,...]", SFT_SLICE_SYNTAX, 5},
+        {"[1:2:3:4]", SFT_SLICE_SYNTAX, 6}, {"[::0]", SFT_SLICE_STEP, 3},
+        {"[::-1]", SFT_SLICE_STEP, 3},      {"[1,2,3]", SFT_SLICE_RANK, 5},
+        {"[..]", SFT_SLICE_SYNTAX, 1},      {"[None]", SFT_SLICE_SYNTAX, 1},
+        {"1]", SFT_SLICE_SYNTAX, 1},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         sft_range ranges[2];
