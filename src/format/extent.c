@@ -5,6 +5,7 @@
 #include "base/checked.h"
 #include "base/error.h"
 #include "base/memory.h"
+#include "base/options.h"
 #include "format/header.h"
 
 typedef struct signature {
@@ -75,10 +76,7 @@ const char *sft_header_hint(uint64_t length) {
 
 sft_header_options sft_header_options_of(const sft_header_options *given) {
     sft_header_options options = SFT_HEADER_OPTIONS;
-    if (given != NULL) {
-        memcpy(&options, given, (size_t)sft_min(given->struct_size, sizeof options));
-        options.struct_size = sizeof options;
-    }
+    sft_options_copy(&options, sizeof options, given);
     if (options.limits.header_bytes == 0) {
         options.limits.header_bytes = SFT_DEFAULT_HEADER_BYTES;
     }
@@ -91,14 +89,6 @@ sft_header_options sft_header_options_of(const sft_header_options *given) {
         options.limits.rank = SFT_DEFAULT_RANK;
     }
     return options;
-}
-
-sft_status sft_header_options_check(const sft_header_options *given, sft_error *error) {
-    if (given != NULL && given->struct_size < sizeof given->struct_size) {
-        return sft_fail(error, SFT_INVALID_ARGUMENT, SFT_NO_BYTE,
-                        "struct_size of the options is not set: begin with SFT_HEADER_OPTIONS");
-    }
-    return SFT_OK;
 }
 
 static sft_status too_small(const unsigned char *bytes, uint64_t file_size, sft_error *error) {
@@ -142,7 +132,7 @@ static sft_status too_long(uint64_t length, uint64_t left, sft_error *error) {
 
 sft_status sft_header_extent(const void *bytes, size_t size, uint64_t file_size,
                              const sft_header_options *given, uint64_t *extent, sft_error *error) {
-    sft_status status = sft_header_options_check(given, error);
+    sft_status status = sft_options_check(given, "SFT_HEADER_OPTIONS", error);
     if (status != SFT_OK) {
         return status;
     }

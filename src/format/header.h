@@ -81,9 +81,6 @@ sft_header_options sft_header_options_of(const sft_header_options *given);
 /* Fails with SFT_MEMORY_LIMIT. */
 sft_status sft_header_fail_limit(sft_error *error);
 
-/* SFT_INVALID_ARGUMENT where struct_size is not set: limits would be lost without a word. */
-sft_status sft_header_options_check(const sft_header_options *given, sft_error *error);
-
 /* What a file plainly is whose first 8 bytes say this length; NULL if it is nothing known. */
 const char *sft_header_hint(uint64_t length);
 

@@ -7,6 +7,7 @@
 #include "base/checked.h"
 #include "base/error.h"
 #include "base/memory.h"
+#include "base/options.h"
 #include "format/header.h"
 #include "io/os.h"
 #include "io/pages.h"
@@ -14,9 +15,7 @@
 
 static sft_open_options options_of(const sft_open_options *given) {
     sft_open_options options = SFT_OPEN_OPTIONS;
-    if (given != NULL) {
-        memcpy(&options, given, (size_t)sft_min(given->struct_size, sizeof options));
-    }
+    sft_options_copy(&options, sizeof options, given);
     return options;
 }
 
@@ -128,9 +127,9 @@ static sft_status check_arguments(const void *what, const sft_open_options *opti
         return sft_fail(error, SFT_INVALID_ARGUMENT, SFT_NO_BYTE,
                         "nothing to open, or no place for the handle");
     }
-    if (options != NULL && options->struct_size < sizeof options->struct_size) {
-        return sft_fail(error, SFT_INVALID_ARGUMENT, SFT_NO_BYTE,
-                        "struct_size of the options is not set: begin with SFT_OPEN_OPTIONS");
+    sft_status status = sft_options_check(options, "SFT_OPEN_OPTIONS", error);
+    if (status != SFT_OK) {
+        return status;
     }
     sft_open_options known = options_of(options);
     if (!sft_allocator_usable(known.allocator)) {

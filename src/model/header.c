@@ -2,6 +2,7 @@
 #include "format/header.h"
 
 #include "base/error.h"
+#include "base/options.h"
 #include "io/os.h"
 #include "io/pages.h"
 
@@ -11,7 +12,7 @@ sft_status sft_header_parse(const void *bytes, size_t size, uint64_t file_size,
     if (header != NULL) {
         *header = NULL;
     }
-    sft_status status = sft_header_options_check(options, error);
+    sft_status status = sft_options_check(options, "SFT_HEADER_OPTIONS", error);
     if (status != SFT_OK) {
         return status;
     }

@@ -4,6 +4,7 @@
 #include "base/checked.h"
 #include "base/error.h"
 #include "base/memory.h"
+#include "base/options.h"
 #include "base/sort.h"
 #include "format/header.h"
 #include "format/slice.h"
@@ -175,19 +176,16 @@ static sft_status run_plan(plan *p, uint32_t threads, sft_error *error) {
 sft_status sft_read_many(const sft_read_request *requests, uint64_t count,
                          const sft_read_options *given, sft_error *error) {
     sft_read_options options = SFT_READ_OPTIONS;
-    if (given != NULL) {
-        if (given->struct_size < sizeof given->struct_size) {
-            return sft_fail(error, SFT_INVALID_ARGUMENT, SFT_NO_BYTE,
-                            "struct_size of the options is not set: begin with SFT_READ_OPTIONS");
-        }
-        memcpy(&options, given, (size_t)sft_min(given->struct_size, sizeof options));
+    sft_status status = sft_options_check(given, "SFT_READ_OPTIONS", error);
+    if (status != SFT_OK) {
+        return status;
     }
+    sft_options_copy(&options, sizeof options, given);
     if ((requests == NULL && count > 0) || !sft_allocator_usable(options.allocator)) {
         return sft_fail(error, SFT_INVALID_ARGUMENT, SFT_NO_BYTE,
                         "requests and a whole allocator are needed");
     }
     plan p = {.allocator = sft_allocator_of(options.allocator), .error = error};
-    sft_status status = SFT_OK;
     for (uint64_t i = 0; i < count && status == SFT_OK; i++) {
         status = add_request(&p, &requests[i], error);
     }

@@ -1,11 +1,10 @@
 #include "model/save.h"
 
 #include <inttypes.h>
-#include <string.h>
 
-#include "base/checked.h"
 #include "base/error.h"
 #include "base/memory.h"
+#include "base/options.h"
 
 #define SMALLEST_ALIGNMENT UINT64_C(8)
 #define LARGEST_ALIGNMENT (UINT64_C(1) << 20)
@@ -15,13 +14,11 @@
 
 sft_status sft_save_init(sft_save *save, const sft_write_options *given, sft_error *error) {
     sft_write_options options = SFT_WRITE_OPTIONS;
-    if (given != NULL) {
-        if (given->struct_size < sizeof given->struct_size) {
-            return sft_fail(error, SFT_INVALID_ARGUMENT, SFT_NO_BYTE,
-                            "struct_size of the options is not set: begin with SFT_WRITE_OPTIONS");
-        }
-        memcpy(&options, given, (size_t)sft_min(given->struct_size, sizeof options));
+    sft_status status = sft_options_check(given, "SFT_WRITE_OPTIONS", error);
+    if (status != SFT_OK) {
+        return status;
     }
+    sft_options_copy(&options, sizeof options, given);
     if (!sft_allocator_usable(options.allocator)) {
         return sft_fail(error, SFT_INVALID_ARGUMENT, SFT_NO_BYTE, "the allocator lacks a function");
     }

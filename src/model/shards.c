@@ -2,9 +2,9 @@
 #include <errno.h>
 #include <string.h>
 
-#include "base/checked.h"
 #include "base/error.h"
 #include "base/memory.h"
+#include "base/options.h"
 #include "base/sort.h"
 #include "io/os.h"
 #include "io/source.h"
@@ -261,17 +261,13 @@ static sft_status open_folder(sft_opener *o, const char *path) {
 static sft_status start(sft_opener *o, bool has_path, const sft_model_options *given,
                         sft_model **model, sft_error *error) {
     *o = (sft_opener){.options = SFT_MODEL_OPTIONS, .error = error};
-    if (given != NULL) {
-        memcpy(&o->options, given, (size_t)sft_min(given->struct_size, sizeof o->options));
-    }
     if (model != NULL) {
         *model = NULL;
     }
-    if (given != NULL && given->struct_size < sizeof given->struct_size) {
-        sft_fail(error, SFT_INVALID_ARGUMENT, SFT_NO_BYTE,
-                 "struct_size of the options is not set: begin with SFT_MODEL_OPTIONS");
+    if (sft_options_check(given, "SFT_MODEL_OPTIONS", error) != SFT_OK) {
         return SFT_INVALID_ARGUMENT;
     }
+    sft_options_copy(&o->options, sizeof o->options, given);
     if (model == NULL || !has_path || !sft_allocator_usable(o->options.allocator)) {
         sft_fail(error, SFT_INVALID_ARGUMENT, SFT_NO_BYTE,
                  "a path, a place for the handle and a whole allocator are needed");
