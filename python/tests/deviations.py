@@ -1,0 +1,167 @@
+"""Where the package answers otherwise than the peer on purpose, each case with its reason.
+
+A test names the deviation that it expects; a difference that no entry of this table explains fails.
+One rule holds everywhere and needs no name: behind a defect's sentence ours tells its kind, as in
+`Error while deserializing header: header too large (HeaderTooLarge)`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from operations import Array, Died, Outcome, Raised, Returned
+
+# The peer's kinds and the sentences by which its messages tell them.
+SENTENCES = {
+    "HeaderTooSmall": r"header too small",
+    "HeaderTooLarge": r"header too large",
+    "InvalidHeaderLength": r"invalid header length",
+    "InvalidHeader": r"invalid UTF-8 in header: .*",
+    "InvalidHeaderDeserialization": r"invalid JSON in header: .*",
+    "InvalidOffset": r"invalid offset for tensor `.*`",
+    "TensorInvalidInfo": r"invalid shape, data type, or offset for tensor",
+    "MetadataIncompleteBuffer": r"incomplete metadata, file not fully covered",
+    "ValidationOverflow": r"overflow computing buffer size from shape and/or element type",
+    "MisalignedSlice": r"the slice does not end up at a byte boundary",
+}
+PREFIX = r"Error while (?:de)?serializing(?: header)?: "
+
+
+def without_kind(text: str) -> str:
+    """A message without the kind behind its sentence, which must be the right one."""
+    match = re.fullmatch(f"({PREFIX})(.*) \\(([A-Za-z]+)\\)", text, re.DOTALL)
+    if not match or match[3] not in SENTENCES:
+        return text
+    sentence = SENTENCES[match[3]]
+    assert re.fullmatch(sentence, match[2], re.DOTALL), f"{match[3]} says: {match[2]}"
+    return match[1] + match[2]
+
+
+def defect(text: str) -> str | None:
+    """The kind that a message of the peer tells by its sentence."""
+    for kind, sentence in SENTENCES.items():
+        if re.fullmatch(PREFIX + sentence, text, re.DOTALL):
+            return kind
+    return None
+
+
+@dataclass(frozen=True)
+class Deviation:
+    """One declared difference: why, and the test that (peer's outcome, ours) must pass."""
+
+    reason: str
+    holds: Callable[[Outcome, Outcome], bool]
+
+
+def refused(*kinds: str) -> Callable[[Outcome, Outcome], bool]:
+    """Both refuse, ours with an exception that is one of these."""
+
+    def holds(peer: Outcome, ours: Outcome) -> bool:
+        return (
+            not isinstance(peer, Returned)
+            and isinstance(ours, Raised)
+            and any(kind in ours.kinds for kind in kinds)
+        )
+
+    return holds
+
+
+def same_type(peer: Outcome, ours: Outcome) -> bool:
+    """Both raise the same exception, ours in its own words."""
+    return (
+        isinstance(peer, Raised)
+        and isinstance(ours, Raised)
+        and peer.kind == ours.kind
+        and bool(ours.text)
+    )
+
+
+def accepted(peer: Outcome, ours: Outcome) -> bool:
+    """The peer refuses what ours takes."""
+    return isinstance(peer, Raised) and isinstance(ours, Returned)
+
+
+def declined(peer: Outcome, ours: Outcome) -> bool:
+    """The peer takes what ours refuses."""
+    return isinstance(peer, Returned) and isinstance(ours, Raised)
+
+
+def torch_refuses(peer: Outcome, ours: Outcome) -> bool:
+    """Both refuse, ours as torch's own indexing does."""
+    return (
+        isinstance(peer, Raised)
+        and isinstance(ours, Raised)
+        and bool({"IndexError", "TypeError", "ValueError"} & set(ours.kinds))
+    )
+
+
+def writable_copy(peer: Outcome, ours: Outcome) -> bool:
+    """The values are the same, and ours may be written to."""
+    if not (isinstance(peer, Returned) and isinstance(ours, Returned)):
+        return False
+    return without_layout(peer.value) == without_layout(ours.value)
+
+
+def without_layout(value: object) -> object:
+    """A described value with what tells arrays' places in memory left out."""
+    if isinstance(value, Array):
+        return Array(value.kind, value.dtype, value.shape, value.data, value.device, ())
+    if isinstance(value, list | tuple):
+        return type(value)(without_layout(item) for item in value)
+    return value
+
+
+DEVIATIONS = {
+    "argument-wording": Deviation(
+        "A wrong type or count of arguments is a TypeError on both; the peer's words are those of "
+        "its binding generator.",
+        same_type,
+    ),
+    "array-interface": Deviation(
+        "Bytes may come in any buffer (bytearray, memoryview, mmap, arrays); the peer takes bytes.",
+        accepted,
+    ),
+    "both-generations": Deviation(
+        "serialize takes the mappings with dtype, shape and data that it took up to 0.7.",
+        accepted,
+    ),
+    "closed-crash": Deviation(
+        "An address of nothing is refused; the peer reads from it and dies.",
+        lambda peer, ours: isinstance(peer, Died) and isinstance(ours, Raised),
+    ),
+    "default-backend": Deviation(
+        "backend=None asks for the framework's default; the peer's default is a name.",
+        accepted,
+    ),
+    "extension-dtypes": Deviation(
+        "numpy has bfloat16 and the eight-bit floats through ml_dtypes; the peer has them not.",
+        accepted,
+    ),
+    "folder": Deviation(
+        "A folder without shards is an IsADirectoryError, not some other OSError.",
+        refused("IsADirectoryError"),
+    ),
+    "layout": Deviation(
+        "The values are the same; ours may be written to where the peer's may not, or lie in "
+        "memory of their own where the peer's share it.",
+        writable_copy,
+    ),
+    "metadata-name": Deviation(
+        "A tensor named __metadata__ makes a file that no reader opens: ours refuses to write it.",
+        declined,
+    ),
+    "missing-index-error": Deviation(
+        "A torch handle refuses an index as torch does, with either backend.",
+        torch_refuses,
+    ),
+    "permission": Deviation(
+        "A file that may not be read is a PermissionError; the peer says it is not there.",
+        refused("PermissionError"),
+    ),
+    "torch-pread": Deviation(
+        "torch's own indexing is the rule with either backend; the peer's pread knows less.",
+        accepted,
+    ),
+}
