@@ -9,8 +9,9 @@ cd "$(dirname "$0")/.."
 log=$PWD/build/setup.log
 
 # What a group needs: "package probe" lines. A probe is a command, a pattern for an absolute
-# path, or py:MODULE for a module of the system's Python. A line "venv NAME" asks for
-# build/venv/NAME with what tests/requirements-NAME.txt lists.
+# path, py:MODULE for a module of the system's Python, or py.h for its headers. A line "venv NAME"
+# asks for build/venv/NAME with what tests/requirements-NAME.txt lists, and "ours NAME" for our own
+# Python package in it.
 group() {
   case $1 in
   build)
@@ -24,8 +25,12 @@ libssl-dev /usr/include/openssl/evp.h
 END
     ;;
   demo)
-    group build
-    echo 'g++ g++'
+    group package
+    cat <<'END'
+g++ g++
+venv demo
+ours demo
+END
     ;;
   python)
     cat <<'END'
@@ -33,9 +38,32 @@ python3 python3
 python3-venv py:ensurepip
 END
     ;;
-  everything) # what it takes to compile every file of the project
+  package) # what it takes to build the Python package
     group build
     group python
+    cat <<'END'
+python3-dev py.h
+venv tools
+END
+    ;;
+  base) # the environment of the tests in Python: every framework, the peer, and our own package
+    group package
+    cat <<'END'
+venv peer
+venv python
+ours python
+END
+    ;;
+  frameworks)
+    group base
+    cat <<'END'
+venv tensorflow
+venv paddle
+venv mlx
+END
+    ;;
+  everything) # what it takes to compile every file of the project
+    group package
     cat <<'END'
 g++ g++
 clang clang
@@ -53,8 +81,11 @@ libc6-dbg /usr/lib/debug/.build-id
 strace strace
 fish fish
 zsh zsh
-venv peer
+venv core
+venv demo
+ours demo
 END
+    group base
     ;;
   fuzz)
     group everything
@@ -73,6 +104,7 @@ shellcheck shellcheck
 mandoc mandoc
 venv lint
 END
+    group base
     ;;
   bench)
     group build
@@ -104,6 +136,7 @@ is_there() {
   case $1 in
   /*) compgen -G "$1" >/dev/null ;;
   py:*) python3 -c "import ${1#py:}" 2>/dev/null ;;
+  py.h) [ -f "$(python3 -c 'import sysconfig; print(sysconfig.get_path("include"))')/Python.h" ] ;;
   *) command -v "$1" >/dev/null ;;
   esac
 }
@@ -165,31 +198,70 @@ install_foreign() {
   done
 }
 
+# A first line "# over: BASE" in the requirements asks for an environment that sees all packages of
+# build/venv/BASE behind its own, so that large ones are installed once.
+base_of() {
+  sed -n '1s/^# over: //p' "tests/requirements-$1.txt"
+}
+
+# What an environment is made from: when this changes, it is made anew.
+recipe() {
+  local base
+  python3 -VV
+  cat "tests/requirements-$1.txt"
+  base=$(base_of "$1")
+  if [ -n "$base" ]; then
+    cat "tests/requirements-$base.txt"
+  fi
+}
+
+purelib() {
+  "build/venv/$1/bin/python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))'
+}
+
+fill_venv() {
+  local name=$1 requirements=tests/requirements-$1.txt base pip=(-m pip)
+  base=$(base_of "$name")
+  if [ -n "$base" ]; then
+    python3 -m venv --without-pip "build/venv/$name" || return
+    purelib "$base" >"$(purelib "$name")/base.pth" || return
+    pip+=(--python "build/venv/$name/bin/python")
+  else
+    python3 -m venv "build/venv/$name" || return
+  fi
+  if grep -q '^[^#]' "$requirements"; then
+    "build/venv/${base:-$name}/bin/python" "${pip[@]}" install -q -r "$requirements"
+  fi
+}
+
 make_venv() {
   local venv=build/venv/$1 requirements=tests/requirements-$1.txt
-  [ -f "$requirements" ] || return 0
-  if cmp -s "$requirements" "$venv/stamp"; then
+  if [ "$(recipe "$1")" = "$(cat "$venv/stamp" 2>/dev/null)" ]; then
     return 0
   fi
-  echo "setup: installing from PyPI into $venv: $(grep -v '^#' "$requirements" | tr '\n' ' ')"
+  if grep -q '^[^#]' "$requirements"; then
+    echo "setup: installing from PyPI into $venv: $(grep -v '^#' "$requirements" | tr '\n' ' ')"
+  fi
   rm -rf "$venv"
   mkdir -p build/venv
-  if ! { python3 -m venv "$venv" && "$venv/bin/python" -m pip install -q -r "$requirements"; } \
-    >>"$log" 2>&1; then
+  if ! fill_venv "$1" >>"$log" 2>&1; then
     tail -n 20 "$log" >&2
     echo "setup: pip could not install $requirements; the whole log is $log" >&2
     return 1
   fi
-  cp "$requirements" "$venv/stamp"
+  recipe "$1" >"$venv/stamp"
 }
 
 packages=()
 venvs=()
+ours=()
 for name in "$@"; do
   wanted=$(group "$name")
   while read -r package probe; do
     if [ "$package" = venv ]; then
       venvs+=("$probe")
+    elif [ "$package" = ours ]; then
+      ours+=("$probe")
     elif ! is_there "$probe" && [[ " ${packages[*]-} " != *" $package "* ]]; then
       packages+=("$package")
     fi
@@ -205,4 +277,7 @@ for name in "$@"; do
 done
 for venv in ${venvs[@]+"${venvs[@]}"}; do
   make_venv "$venv"
+done
+for venv in ${ours[@]+"${ours[@]}"}; do
+  scripts/package.sh install "$venv"
 done
