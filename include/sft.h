@@ -8,6 +8,7 @@
  *   sft/dtype.h     the element types
  *   sft/header.h    what a header says: tensors and metadata
  *   sft/slice.h     parts of a tensor
+ *   sft/memory.h    room for tensors, on large pages
  *   sft/reader.h    one file: open, look up, read
  *   sft/shards.h    a model in several files, read as one
  *   sft/writer.h    new files, in one call or as a stream
@@ -23,6 +24,7 @@
 #include <sft/dtype.h>
 #include <sft/edit.h>
 #include <sft/header.h>
+#include <sft/memory.h>
 #include <sft/reader.h>
 #include <sft/shards.h>
 #include <sft/slice.h>

@@ -163,6 +163,8 @@ typedef struct sft_error {
     sft_status status;
     int system_error;     /* errno, or 0 */
     uint64_t byte;        /* offset from the start of the file, or SFT_NO_BYTE */
+    uint64_t line;        /* where `byte` lies in the JSON of a header or index: line and column, */
+    uint64_t column;      /* in bytes, both from 1; 0 where it does not lie in JSON */
     size_t tensor_length; /* bytes of `tensor` in use: names may hold NUL */
     char tensor[256];     /* the tensor's name where one is to blame */
     bool has_tensor;      /* the empty name is a name too */

@@ -37,10 +37,11 @@ typedef struct sft_open_options {
     sft_access access;
     sft_limits limits;
     const sft_allocator *allocator; /* NULL: malloc */
+    bool writable;                  /* map copy-on-write, for sft_data_writable() */
 } sft_open_options;
 
 #define SFT_OPEN_OPTIONS                                                                           \
-    { sizeof(sft_open_options), SFT_ACCESS_AUTO, {0, 0, 0, 0}, NULL }
+    { sizeof(sft_open_options), SFT_ACCESS_AUTO, {0, 0, 0, 0}, NULL, false }
 
 /*
  * A file that lies anywhere: the caller's own functions give its bytes. All but
@@ -126,6 +127,17 @@ SFT_API const sft_tensor *sft_find(const sft_file *file, const char *name, size_
  * pointer that is not NULL.
  */
 SFT_API const void *sft_data(const sft_file *file, const sft_tensor *tensor);
+
+/*
+ * sft_data_writable() - the same bytes, for a caller who changes them. The file was opened with
+ * `writable`, which maps it copy-on-write: a page that is written to becomes memory of this process
+ * alone; neither the file nor anyone else who reads or maps it sees the change, but sft_data() and
+ * whoever shares this handle do. What is written beyond the tensor's own bytes harms its
+ * neighbours.
+ *
+ * Returns NULL where nothing is mapped so: other options, memory, the caller's own source.
+ */
+SFT_API void *sft_data_writable(const sft_file *file, const sft_tensor *tensor);
 
 /*
  * sft_read() - copies a tensor into the caller's buffer.

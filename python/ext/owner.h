@@ -1,9 +1,9 @@
 /*
  * What keeps the bytes of tensors alive: an open file, or memory of our own.
  *
- * A tensor may die in any thread, in any interpreter, and where there is no interpreter any more. So
- * its bytes are counted in plain C, and freed without Python. An owner stands first in the struct
- * that it counts.
+ * A tensor may die in any thread, in any interpreter, and where there is no interpreter any more.
+ * So its bytes are counted in plain C, and freed without Python. An owner stands first in the
+ * struct that it counts.
  */
 #ifndef SFT_PYTHON_OWNER_H
 #define SFT_PYTHON_OWNER_H

@@ -8,8 +8,7 @@
 
 /* A TensorSpec; immutable. */
 typedef struct spec_object {
-    PyObject_HEAD
-    sft_dtype dtype;
+    PyObject_HEAD sft_dtype dtype;
     uint32_t rank;
     uint64_t *shape; /* in elements of the header: twice the bytes for F4's last dimension */
     void *data;

@@ -9,10 +9,10 @@
 #include <Python.h>
 
 typedef struct module_state {
-    PyObject *error;              /* SafetensorError */
-    PyTypeObject *spec_type;      /* TensorSpec */
-    PyTypeObject *open_type;      /* safe_open, also what _safe_open_handle() and open_bytes() return */
-    PyTypeObject *slice_type;     /* PySafeSlice */
+    PyObject *error;          /* SafetensorError */
+    PyTypeObject *spec_type;  /* TensorSpec */
+    PyTypeObject *open_type;  /* safe_open, also what _safe_open_handle() and open_bytes() return */
+    PyTypeObject *slice_type; /* PySafeSlice */
     PyTypeObject *framework_type; /* how one handle makes tensors; internal */
     PyTypeObject *memory_type;    /* an owner's bytes as a buffer, for NumPy; internal */
     PyTypeObject *writer_type;    /* StreamWriter */

@@ -14,6 +14,8 @@ static void fill(sft_error *error, sft_status status, int system_error, uint64_t
     error->status = status;
     error->system_error = system_error;
     error->byte = byte;
+    error->line = 0;
+    error->column = 0;
     error->has_tensor = false;
     error->tensor_length = 0;
     error->tensor[0] = '\0';
@@ -74,6 +76,22 @@ void sft_error_file(sft_error *error, const char *path) {
     /* The end of a path tells more than its beginning. */
     const char *kept = length > room ? path + (length - room) : path;
     snprintf(error->file, sizeof error->file, "%s", kept);
+}
+
+void sft_error_place(sft_error *error, const char *text, uint64_t size, uint64_t base) {
+    if (error == NULL || error->byte == SFT_NO_BYTE || error->byte < base ||
+        error->byte - base > size) {
+        return;
+    }
+    const char *at = text + (error->byte - base);
+    const char *line = text;
+    error->line = 1;
+    for (const char *end = memchr(line, '\n', (size_t)(at - line)); end != NULL;
+         end = memchr(line, '\n', (size_t)(at - line))) {
+        error->line++;
+        line = end + 1;
+    }
+    error->column = (uint64_t)(at - line) + 1;
 }
 
 sft_shown sft_show(const char *text, size_t length) {

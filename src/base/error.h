@@ -26,6 +26,12 @@ void sft_error_tensor(sft_error *error, const char *name, size_t length);
 /* Adds the file at fault to an error that was just filled; does nothing if one is named already. */
 void sft_error_file(sft_error *error, const char *path);
 
+/*
+ * Adds line and column to an error whose byte lies in a JSON text, which begins at byte `base` of
+ * the file; does nothing to others.
+ */
+void sft_error_place(sft_error *error, const char *text, uint64_t size, uint64_t base);
+
 /* The end of a noun in a message: "1 byte", "2 bytes". */
 static inline const char *sft_plural(uint64_t count) {
     return count == 1 ? "" : "s";

@@ -409,6 +409,7 @@ static sft_status parse_text(sft_header *header, const sft_header_options *optio
     sft_status status = sft_json_begin(&p.json, header->text, header->text_size, SFT_HEADER_PREFIX,
                                        &header->arena, error);
     if (status != SFT_OK) {
+        sft_error_place(error, header->text, header->text_size, SFT_HEADER_PREFIX);
         return status;
     }
     sft_names_init(&p.extra_names, &header->allocator, seed);
@@ -420,6 +421,9 @@ static sft_status parse_text(sft_header *header, const sft_header_options *optio
     }
     if (status == SFT_OK) {
         status = sft_header_layout(header, p.key_at, error);
+    }
+    if (status != SFT_OK) {
+        sft_error_place(error, header->text, header->text_size, SFT_HEADER_PREFIX);
     }
     sft_names_free(&p.extra_names);
     sft_release(&header->allocator, p.extras, p.extra_capacity * sizeof *p.extras);

@@ -251,6 +251,22 @@ static sft_status read_sections(parser *p) {
                                "no weight_map: this is not the index of a sharded model");
 }
 
+static sft_status read_document(parser *p, const char *text, uint64_t size) {
+    sft_status status = sft_json_begin(&p->json, text, size, 0, &p->index->arena, p->error);
+    if (status != SFT_OK) {
+        return status;
+    }
+    sft_json_space(&p->json);
+    status = read_sections(p);
+    if (status != SFT_OK) {
+        return status;
+    }
+    sft_json_space(&p->json);
+    return p->json.at == p->json.end
+               ? SFT_OK
+               : fail(p, SFT_TRAILING_TEXT, p->json.at, "something stands behind the index");
+}
+
 sft_status sft_index_parse(const char *text, uint64_t size, const sft_allocator *allocator,
                            const uint64_t seed[2], sft_index *index, sft_error *error) {
     *index = (sft_index){.allocator = *allocator};
@@ -258,19 +274,11 @@ sft_status sft_index_parse(const char *text, uint64_t size, const sft_allocator 
     sft_names_init(&index->entry_names, allocator, seed);
     sft_names_init(&index->shard_names, allocator, seed);
     parser p = {.index = index, .error = error};
-    sft_status status = sft_json_begin(&p.json, text, size, 0, &index->arena, error);
+    sft_status status = read_document(&p, text, size);
     if (status != SFT_OK) {
-        return status;
+        sft_error_place(error, text, size, 0);
     }
-    sft_json_space(&p.json);
-    status = read_sections(&p);
-    if (status != SFT_OK) {
-        return status;
-    }
-    sft_json_space(&p.json);
-    return p.json.at == p.json.end
-               ? SFT_OK
-               : fail(&p, SFT_TRAILING_TEXT, p.json.at, "something stands behind the index");
+    return status;
 }
 
 void sft_index_free(sft_index *index) {

@@ -40,8 +40,8 @@ bool sft_os_is_network(int fd);
 int64_t sft_os_read_at(int fd, uint64_t offset, void *to, size_t size);
 int64_t sft_os_write_at(int fd, uint64_t offset, const void *from, size_t size);
 
-/* A private, read-only mapping of a whole file; size is not 0. */
-int sft_os_map(int fd, uint64_t size, const void **address);
+/* A private mapping of a whole file, to be read or also to be written to; size is not 0. */
+int sft_os_map(int fd, uint64_t size, bool writable, void **address);
 void sft_os_unmap(const void *address, uint64_t size);
 
 /* Calls `each` for the names in a folder until it returns false; without "." and "..". */
@@ -114,6 +114,9 @@ int64_t sft_os_send(int from, uint64_t from_offset, int to, uint64_t to_offset, 
 
 /* Bytes of a large page, where the system has them: elsewhere it is only a size. */
 #define SFT_OS_LARGE_PAGE (UINT32_C(2) << 20)
+
+/* Memory for free() at a multiple of a power of two; NULL where there is none. */
+void *sft_os_take_aligned(size_t size, size_t alignment);
 
 /*
  * Memory of at least that size, for free(), on large pages where the system has them: the first

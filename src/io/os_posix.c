@@ -120,11 +120,21 @@ int64_t sft_os_write_at(int fd, uint64_t offset, const void *from, size_t size) 
     return moved < 0 ? -errno : moved;
 }
 
-int sft_os_map(int fd, uint64_t size, const void **address) {
+int sft_os_map(int fd, uint64_t size, bool writable, void **address) {
     if (size > SIZE_MAX) {
         return EFBIG;
     }
-    void *mapped = mmap(NULL, (size_t)size, PROT_READ, MAP_PRIVATE, fd, 0);
+    int protection = PROT_READ;
+    int flags = MAP_PRIVATE;
+    if (writable) {
+        protection |= PROT_WRITE;
+#if defined(MAP_NORESERVE)
+        /* Few pages are ever written to: a host that counts what could be must not refuse the map.
+         */
+        flags |= MAP_NORESERVE;
+#endif
+    }
+    void *mapped = mmap(NULL, (size_t)size, protection, flags, fd, 0);
     if (mapped == MAP_FAILED) {
         return errno;
     }
@@ -414,9 +424,14 @@ int64_t sft_os_send(int from, uint64_t from_offset, int to, uint64_t to_offset, 
 
 /* ---- machine ---- */
 
-void *sft_os_take_large_pages(size_t size) {
+void *sft_os_take_aligned(size_t size, size_t alignment) {
     void *memory;
-    if (posix_memalign(&memory, SFT_OS_LARGE_PAGE, size) != 0) {
+    return posix_memalign(&memory, alignment, size == 0 ? 1 : size) == 0 ? memory : NULL;
+}
+
+void *sft_os_take_large_pages(size_t size) {
+    void *memory = sft_os_take_aligned(size, SFT_OS_LARGE_PAGE);
+    if (memory == NULL) {
         return NULL;
     }
 #if defined(MADV_HUGEPAGE)

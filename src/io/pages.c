@@ -1,8 +1,24 @@
 #include "io/pages.h"
 
+#include <sft/memory.h>
 #include <stdlib.h>
 
 #include "io/os.h"
+
+/* Of a cache line, and of the widest vectors. */
+#define ALIGNMENT 64U
+
+void *sft_memory_new(uint64_t size) {
+    if (size > PTRDIFF_MAX) {
+        return NULL;
+    }
+    return size < SFT_OS_LARGE_PAGE ? sft_os_take_aligned((size_t)size, ALIGNMENT)
+                                    : sft_os_take_large_pages((size_t)size);
+}
+
+void sft_memory_free(void *memory) {
+    free(memory);
+}
 
 static void *pages_allocate(void *context, size_t size) {
     (void)context;

@@ -23,9 +23,9 @@ static int64_t fd_read_at(void *context, uint64_t offset, void *to, size_t size)
     return sft_os_read_at(fd_of(context), offset, to, size);
 }
 
-static const void *fd_map(void *context, uint64_t size) {
-    const void *address = NULL;
-    return sft_os_map(fd_of(context), size, &address) == 0 ? address : NULL;
+const void *sft_source_map_fd(const sft_source *source, uint64_t size, bool writable) {
+    void *address = NULL;
+    return sft_os_map(fd_of(source->context), size, writable, &address) == 0 ? address : NULL;
 }
 
 static void fd_close(void *context) {
@@ -33,7 +33,7 @@ static void fd_close(void *context) {
 }
 
 sft_source sft_source_of_fd(int fd) {
-    return (sft_source){(void *)(intptr_t)fd, fd_size, fd_read_at, fd_map, fd_close};
+    return (sft_source){(void *)(intptr_t)fd, fd_size, fd_read_at, NULL, fd_close};
 }
 
 /* Linux moves at most 2 GiB less a page in one call; smaller pieces cost nothing more. */

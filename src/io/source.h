@@ -4,8 +4,14 @@
 
 #include <sft/reader.h>
 
-/* A source over a descriptor, which it closes in the end. Its map() takes the whole file. */
+/* A source over a descriptor, which it closes in the end. */
 sft_source sft_source_of_fd(int fd);
+
+/*
+ * Maps the whole file of such a source, for sft_os_unmap(); read-only, or writable and
+ * copy-on-write. NULL where it cannot.
+ */
+const void *sft_source_map_fd(const sft_source *source, uint64_t size, bool writable);
 
 /* Fills `to` from a place of the source. SFT_READ_FAILED, SFT_FILE_SHRANK. */
 sft_status sft_source_read(const sft_source *source, uint64_t offset, void *to, uint64_t size,

@@ -54,8 +54,9 @@ static sft_status read_header(sft_file *file, const sft_open_options *options, s
     return sft_header_adopt(text, text_size, file->size, &wanted, seed, &file->header, error);
 }
 
-static sft_status map_file(sft_file *file, const sft_file_origin *origin, sft_access access,
-                           sft_error *error) {
+static sft_status map_file(sft_file *file, const sft_file_origin *origin,
+                           const sft_open_options *options, sft_error *error) {
+    sft_access access = options->access;
     if (origin->memory != NULL) {
         file->view = access == SFT_ACCESS_READ ? NULL : origin->memory;
         return SFT_OK;
@@ -63,9 +64,12 @@ static sft_status map_file(sft_file *file, const sft_file_origin *origin, sft_ac
     if (access == SFT_ACCESS_READ || (access == SFT_ACCESS_AUTO && !origin->local)) {
         return SFT_OK;
     }
-    if (file->source.map != NULL) {
+    if (origin->source_is_fd) {
+        file->view = sft_source_map_fd(&file->source, file->size, options->writable);
+        file->mapped = file->view != NULL;
+        file->writable = file->mapped && options->writable;
+    } else if (file->source.map != NULL) {
         file->view = file->source.map(file->source.context, file->size);
-        file->mapped = file->view != NULL && origin->source_is_fd;
     }
     if (file->view == NULL && access == SFT_ACCESS_MAP) {
         return sft_fail(error, SFT_MAP_FAILED, SFT_NO_BYTE,
@@ -90,7 +94,7 @@ static sft_status fill(sft_file *file, const sft_file_origin *origin,
         return sft_fail_system(error, SFT_READ_FAILED, failure, "cannot tell the file's size");
     }
     sft_status status = read_header(file, options, error);
-    return status == SFT_OK ? map_file(file, origin, options->access, error) : status;
+    return status == SFT_OK ? map_file(file, origin, options, error) : status;
 }
 
 sft_status sft_file_open(const sft_file_origin *origin, const sft_open_options *given,
@@ -160,6 +164,9 @@ static sft_status open_descriptor(int fd, const char *path, const sft_open_optio
         sft_fail(error, SFT_NOT_A_FILE, SFT_NO_BYTE,
                  info.folder ? "this is a folder, where a file is needed"
                              : "this is no regular file: a pipe or device cannot be read at will");
+        if (info.folder && error != NULL) {
+            error->system_error = EISDIR;
+        }
         sft_error_file(error, path);
         return SFT_NOT_A_FILE;
     }
@@ -303,6 +310,10 @@ const void *sft_data(const sft_file *file, const sft_tensor *tensor) {
         return NULL;
     }
     return file->view + sft_header_data_start(file->header) + tensor->begin;
+}
+
+void *sft_data_writable(const sft_file *file, const sft_tensor *tensor) {
+    return file->writable ? (void *)(uintptr_t)sft_data(file, tensor) : NULL;
 }
 
 bool sft_file_owns(const sft_file *file, const sft_tensor *tensor) {

@@ -15,6 +15,7 @@ struct sft_file {
     uint64_t size;
     const uint8_t *view; /* the whole file, or NULL */
     bool mapped;         /* the view is a mapping of ours */
+    bool writable;       /* and a private one that may be written to */
     sft_header *header;
 };
 

@@ -58,6 +58,7 @@ static sft_status add_shard(sft_opener *o, const char *path, sft_error *error) {
     wanted.access = o->options.access;
     wanted.limits = o->options.limits;
     wanted.allocator = o->options.allocator;
+    wanted.writable = o->options.writable;
     sft_model_shard_entry *shard = &model->shards[model->shard_count];
     *shard = (sft_model_shard_entry){.path = path, .first = model->count};
     sft_status status = sft_open(path, &wanted, &shard->file, error);
