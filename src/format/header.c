@@ -421,8 +421,7 @@ static sft_status parse_text(sft_header *header, const sft_header_options *optio
     }
     if (status == SFT_OK) {
         status = sft_header_layout(header, p.key_at, error);
-    }
-    if (status != SFT_OK) {
+    } else {
         sft_error_place(error, header->text, header->text_size, SFT_HEADER_PREFIX);
     }
     sft_names_free(&p.extra_names);

@@ -267,6 +267,35 @@ static void test_hints_for_plausible_lengths(void **state) {
     free(compressed.bytes);
 }
 
+static void check_place(const char *text, size_t data, uint64_t line, uint64_t column) {
+    fixture_file file = fixture_make(text, data);
+    sft_header *header;
+    sft_error error;
+    assert_int_not_equal(sft_header_parse(file.bytes, file.size, file.size, NULL, &header, &error),
+                         SFT_OK);
+    assert_int_equal(error.line, line);
+    assert_int_equal(error.column, column);
+    if (line > 0) {
+        assert_true(error.byte >= 8);
+    }
+    free(file.bytes);
+}
+
+/* Editors count lines and columns from 1. */
+static void test_defects_in_json_have_a_line(void **state) {
+    (void)state;
+    check_place("x", 0, 1, 1);
+    check_place("{\"a\":x}", 0, 1, 6);
+    check_place("{\n  \"a\":\n x}", 0, 3, 2);
+    check_place("{\n", 0, 2, 1);
+    check_place("{}\n \n {}", 0, 3, 2);
+    check_place("\xef\xbb\xbf{}", 0, 1, 1);
+    check_place("{\n\"\xff\":1}", 0, 2, 2);
+    check_place("", 0, 0, 0);
+    /* Bytes behind the header lie on no line. */
+    check_place("{}", 3, 0, 0);
+}
+
 static void test_dtype_helpers(void **state) {
     (void)state;
     for (int i = 0; i < SFT_DTYPES; i++) {
@@ -310,6 +339,7 @@ int main(void) {
         cmocka_unit_test(test_shorter_options_are_understood),
         cmocka_unit_test(test_hints_name_what_it_is),
         cmocka_unit_test(test_hints_for_plausible_lengths),
+        cmocka_unit_test(test_defects_in_json_have_a_line),
         cmocka_unit_test(test_dtype_helpers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
