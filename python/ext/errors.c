@@ -107,8 +107,8 @@ static PyObject *sentence_of(const sft_error *error, const char *kind) {
     return PyUnicode_FromFormat("invalid UTF-8 in header: %s", error->message);
 }
 
-static const char *prefix_of(operation operation) {
-    switch (operation) {
+static const char *prefix_of(operation doing) {
+    switch (doing) {
     case OPENING:
         return "Error while deserializing header: ";
     case DESERIALIZING:
@@ -121,11 +121,11 @@ static const char *prefix_of(operation operation) {
     return "";
 }
 
-static PyObject *message_of(operation operation, const sft_error *error) {
+static PyObject *message_of(operation doing, const sft_error *error) {
     const char *kind = sft_status_kind(error->status);
-    const char *prefix = prefix_of(operation);
+    const char *prefix = prefix_of(doing);
     if (kind == NULL) {
-        bool io = operation == SERIALIZING && error->system_error != 0;
+        bool io = doing == SERIALIZING && error->system_error != 0;
         PyObject *text = decode(error->message, strlen(error->message));
         PyObject *message =
             text == NULL ? NULL
@@ -145,8 +145,8 @@ static PyObject *message_of(operation operation, const sft_error *error) {
 /* ---- the exception ---- */
 
 /* Exceptions of Python's own, where users of files expect them. NULL if it is not one of these. */
-static PyObject *system_type(operation operation, const sft_error *error) {
-    if (operation == SERIALIZING) {
+static PyObject *system_type(operation doing, const sft_error *error) {
+    if (doing == SERIALIZING) {
         return NULL;
     }
     if (error->status == SFT_NO_SHARDS ||
@@ -225,7 +225,7 @@ static int add_note(PyObject *exception, const sft_error *error) {
     return none == NULL ? -1 : 0;
 }
 
-PyObject *raise_error(module_state *state, operation operation, const sft_error *error,
+PyObject *raise_error(module_state *state, operation doing, const sft_error *error,
                       PyObject *name) {
     if (error->status == SFT_NO_MEMORY) {
         return PyErr_NoMemory();
@@ -234,9 +234,9 @@ PyObject *raise_error(module_state *state, operation operation, const sft_error 
     if (file == NULL) {
         return NULL;
     }
-    PyObject *type = system_type(operation, error);
+    PyObject *type = system_type(doing, error);
     PyObject *message = type != NULL ? system_message(error, type, name != NULL ? name : file)
-                                     : message_of(operation, error);
+                                     : message_of(doing, error);
     type = type != NULL ? type : state->error;
     PyObject *exception = message == NULL ? NULL : PyObject_CallOneArg(type, message);
     if (exception != NULL && describe(exception, error, file) == 0 &&

@@ -25,8 +25,7 @@ typedef enum operation {
  *
  * @name: what the user called the file, or NULL; shown instead of the error's own path
  */
-PyObject *raise_error(module_state *state, operation operation, const sft_error *error,
-                      PyObject *name);
+PyObject *raise_error(module_state *state, operation doing, const sft_error *error, PyObject *name);
 
 /* SafetensorError with a printf-like message, as PyErr_Format() knows it. Returns NULL. */
 PyObject *raise_safetensor_error(module_state *state, const char *format, ...);
