@@ -80,17 +80,24 @@ class Both:
         self.modules: dict[str, bool] = {}
 
     def __call__(
-        self, source: str, *, better: str | None = None, layout: bool = False, **names: Any
+        self,
+        source: str,
+        *,
+        better: str | None = None,
+        layout: bool = False,
+        instead: str | None = None,
+        **names: Any,
     ) -> Outcome:
         """Asserts that both end alike; returns our outcome.
 
         `better` names the entry of `deviations.DEVIATIONS` that they may differ by. `layout`
-        compares also the strides, storage and writability of the arrays returned.
+        compares also the strides, storage and writability of the arrays returned. `instead` is what
+        the peer runs where the rule for ours is what the peer does elsewhere.
         """
         for module in ("torch", "jax"):
             if self.uses(source, module) and not self.has(module):
                 pytest.skip(f"{module} is not in both environments")
-        theirs = self.peer.run(source, **names)
+        theirs = self.peer.run(instead or source, **names)
         ours = operations.run(source, names)
         if not self.alike(theirs, ours, layout):
             message = f"\n{source}\nwith {names}\npeer: {theirs}\nours: {ours}"

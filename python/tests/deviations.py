@@ -104,6 +104,16 @@ def writable_copy(peer: Outcome, ours: Outcome) -> bool:
     return without_layout(peer.value) == without_layout(ours.value)
 
 
+def nothing_taken(peer: Outcome, ours: Outcome) -> bool:
+    """The peer fails; ours returns an array without elements."""
+    return (
+        not isinstance(peer, Returned)
+        and isinstance(ours, Returned)
+        and isinstance(ours.value, Array)
+        and 0 in ours.value.shape
+    )
+
+
 def without_layout(value: object) -> object:
     """A described value with what tells arrays' places in memory left out."""
     if isinstance(value, Array):
@@ -135,8 +145,16 @@ DEVIATIONS = {
         "backend=None asks for the framework's default; the peer's default is a name.",
         accepted,
     ),
+    "devices": Deviation(
+        "A torch.device names a device as well as its text does.",
+        accepted,
+    ),
     "extension-dtypes": Deviation(
         "numpy has bfloat16 and the eight-bit floats through ml_dtypes; the peer has them not.",
+        accepted,
+    ),
+    "file-likes": Deviation(
+        "Without a descriptor, read and seek will do: a file in memory, or far away.",
         accepted,
     ),
     "folder": Deviation(
@@ -155,6 +173,18 @@ DEVIATIONS = {
     "missing-index-error": Deviation(
         "A torch handle refuses an index as torch does, with either backend.",
         torch_refuses,
+    ),
+    "no-rows": Deviation(
+        "A slice that stops before it starts has no rows, as numpy says; the peer fails within.",
+        nothing_taken,
+    ),
+    "no-such-dtype": Deviation(
+        "A type that the framework lacks is a SafetensorError that names the tensor and the type.",
+        refused("SafetensorError"),
+    ),
+    "packed-four-bits": Deviation(
+        "torch counts the bytes of packed four-bit floats, with either backend.",
+        accepted,
     ),
     "permission": Deviation(
         "A file that may not be read is a PermissionError; the peer says it is not there.",
