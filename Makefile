@@ -7,7 +7,8 @@ JOBS ?= $(shell nproc)
 export JOBS
 MAKEFLAGS += --no-print-directory
 
-.PHONY: all demo test test-foreign lint format fuzz bench install clean distclean help
+.PHONY: all demo test test-python test-pythons test-frameworks test-foreign lint format fuzz bench
+.PHONY: wheel sdist install clean distclean help
 
 all:
 	@scripts/setup.sh build
@@ -20,6 +21,18 @@ demo:
 test:
 	@scripts/setup.sh test
 	@scripts/test.sh
+
+test-python:
+	@scripts/setup.sh base
+	@scripts/test.sh python
+
+test-pythons:
+	@scripts/setup.sh package
+	@scripts/test-pythons.sh
+
+test-frameworks:
+	@scripts/setup.sh base
+	@scripts/test-frameworks.sh
 
 test-foreign:
 	@scripts/setup.sh foreign python
@@ -41,6 +54,14 @@ bench:
 	@scripts/setup.sh bench
 	@scripts/bench.sh
 
+wheel:
+	@scripts/setup.sh package
+	@scripts/package.sh wheel
+
+sdist:
+	@scripts/setup.sh package
+	@scripts/package.sh sdist
+
 install:
 	@scripts/setup.sh build
 	@scripts/build.sh --prefix "$(PREFIX)"
@@ -52,16 +73,21 @@ clean:
 	@find build -mindepth 1 -maxdepth 1 ! -name venv -exec rm -rf {} + 2>/dev/null || true
 
 distclean:
-	@rm -rf build
+	@rm -rf build dist
 
 help:
-	@echo 'make               the library and the command, as build/sft'
-	@echo 'make demo          what it can do, on a small trained network'
-	@echo 'make test          all tests: plain, under sanitizers, under valgrind'
-	@echo 'make test-foreign  the C tests as big-endian (s390x) and as 32-bit (i386) programs'
-	@echo 'make lint          formatting, static analysis, man pages, scripts'
-	@echo 'make format        formats the sources in place'
-	@echo 'make fuzz          every fuzz target for SECONDS=60'
-	@echo 'make bench         the benchmarks'
-	@echo 'make install       PREFIX=/usr/local DESTDIR='
-	@echo 'make clean         removes what was built; distclean also removes build/venv'
+	@echo 'make                 the library and the command, as build/sft'
+	@echo 'make demo            what it can do, on a small trained network'
+	@echo 'make test            all tests: plain, under sanitizers, under valgrind'
+	@echo 'make test-python     only the tests of the Python package'
+	@echo 'make test-pythons    those that need NumPy alone, with every Python 3.10 and later found here'
+	@echo 'make test-frameworks those with TensorFlow, Paddle and MLX, as PyPI has them'
+	@echo 'make test-foreign    the C tests as big-endian (s390x) and as 32-bit (i386) programs'
+	@echo 'make lint            formatting, static analysis, man pages, scripts'
+	@echo 'make format          formats the sources in place'
+	@echo 'make fuzz            every fuzz target for SECONDS=60'
+	@echo 'make bench           the benchmarks'
+	@echo 'make wheel           the Python package, with libsft inside, in dist/'
+	@echo 'make sdist           its source archive, in dist/'
+	@echo 'make install         PREFIX=/usr/local DESTDIR='
+	@echo 'make clean           removes what was built; distclean also removes build/venv'

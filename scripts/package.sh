@@ -1,6 +1,6 @@
 #!/bin/bash
-# package.sh wheel         makes dist/safetensors-VERSION-….whl, with libsft inside
-# package.sh sdist         makes dist/safetensors-VERSION.tar.gz, with the sources of libsft
+# package.sh wheel [DIR]   makes dist/safetensors-VERSION-….whl, with libsft inside
+# package.sh sdist [DIR]   makes dist/safetensors-VERSION.tar.gz, with the sources of libsft
 # package.sh install NAME  puts the package into build/venv/NAME, afresh if its sources changed
 #
 # The build tools come from build/venv/tools (scripts/setup.sh), so none of it needs a network.
@@ -38,7 +38,6 @@ build() {
 }
 
 wheel() {
-  rm -rf "$1"
   build wheel python "$1" "--config-setting=build-dir=$PWD/build/python/{wheel_tag}" "${@:2}"
 }
 
@@ -54,7 +53,7 @@ stage() {
 sdist() {
   rm -rf build/python/sdist
   stage build/python/sdist
-  build sdist build/python/sdist dist
+  build sdist build/python/sdist "$1"
   rm -rf build/python/sdist
 }
 
@@ -66,6 +65,7 @@ install() {
     return
   fi
   if [ "$(cat build/python/wheel/state 2>/dev/null)" != "$now" ]; then
+    rm -rf build/python/wheel
     wheel build/python/wheel --config-setting=cmake.define.SFT_WERROR=ON
     echo "$now" >build/python/wheel/state
   fi
@@ -76,16 +76,9 @@ install() {
 }
 
 case ${1-} in
-wheel)
-  rm -rf build/python/dist
-  wheel build/python/dist
-  mkdir -p dist
-  cp build/python/dist/*.whl dist
-  ls -1 dist/*.whl
-  ;;
-sdist)
-  sdist
-  ls -1 dist/*.tar.gz
+wheel | sdist)
+  "$1" "${2-dist}"
+  sed -n "s|^Successfully built |${2-dist}/|p" "build/python/$1.log"
   ;;
 install) install "$2" ;;
 *)

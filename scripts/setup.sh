@@ -54,13 +54,10 @@ venv python
 ours python
 END
     ;;
-  frameworks)
+  tensorflow | paddle | mlx)
     group base
-    cat <<'END'
-venv tensorflow
-venv paddle
-venv mlx
-END
+    echo "venv $1"
+    echo "ours $1"
     ;;
   everything) # what it takes to compile every file of the project
     group package

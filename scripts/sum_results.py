@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Sums what ctest wrote as JUnit files into one closing line.
+"""Sums what ctest and pytest wrote as JUnit files into one closing line.
 
 usage: sum_results.py FOLDER [BROKEN...]
 
@@ -42,11 +42,17 @@ def cases_in(output: str) -> Count:
 def count_test(case: ET.Element) -> Count:
     cases = cases_in(case.findtext("system-out") or "")
     status = case.get("status")
-    if status == "fail" or case.find("failure") is not None:
+    if status == "fail" or case.find("failure") is not None or case.find("error") is not None:
         return cases._replace(failed=max(cases.failed, 1))
     if status in ("notrun", "disabled") or case.find("skipped") is not None:
         return Count(skipped=1)
     return cases if any(cases) else Count(passed=1)
+
+
+def name_of(case: ET.Element) -> str:
+    """ctest names a program twice, pytest tells the file apart from the test."""
+    name, group = case.get("name") or "", case.get("classname") or ""
+    return name if group in ("", name) else f"{group}.{name}"
 
 
 def main() -> int:
@@ -54,19 +60,19 @@ def main() -> int:
     total = Count(failed=len(broken))
     print()
     for path in sorted(folder.glob("*.xml")):
-        suite = ET.parse(path).getroot()
+        root = ET.parse(path).getroot()
         part = Count()
-        for case in suite.iter("testcase"):
+        for case in root.iter("testcase"):
             count = count_test(case)
             part = part.plus(count)
             if count.failed:
-                print(f"failed: {path.stem}: {case.get('name')}")
+                print(f"failed: {path.stem}: {name_of(case)}")
         if part == Count():
             print(f"failed: {path.stem}: it has no test")
             part = Count(failed=1)
-        seconds = float(suite.get("time") or 0)
+        seconds = sum(float(suite.get("time") or 0) for suite in root.iter("testsuite"))
         print(
-            f"{path.stem:<10}{part.passed:>8} passed {part.failed:>4} failed"
+            f"{path.stem:<16}{part.passed:>8} passed {part.failed:>4} failed"
             f" {part.skipped:>4} skipped {seconds:>7.0f} s"
         )
         total = total.plus(part)

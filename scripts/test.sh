@@ -5,6 +5,8 @@
 #   sanitize  the C tests and the fuzz corpora under ASan and UBSan, compiled by clang
 #   threads   the tests of concurrent use under TSan
 #   valgrind  the unit tests under memcheck
+#   python    the Python package, in build/venv/python with every framework
+#   python-sanitize  its tests that need NumPy alone, with the extension and libsft under ASan and UBSan
 #
 # Each part has a folder of its own under build/. A part that fails does not stop the next.
 set -uo pipefail
@@ -65,14 +67,49 @@ valgrind() {
     run valgrind --label-regex unit
 }
 
+# run_python PART PYTHON ARGUMENT... - runs pytest.
+run_python() {
+  local part=$1 python=$2
+  shift 2
+  "$python" -m pytest --quiet --junitxml="$results/$part.xml" "$@"
+  # 1 says that tests failed, which the XML tells too; all others are trouble of another kind.
+  [ $? -le 1 ] || broken+=("$part")
+}
+
+python() {
+  run_python python build/venv/python/bin/python python/tests
+}
+
+# The interpreter is not built for the sanitizers: their libraries are loaded before it. With the
+# allocator of C, Python's own objects are watched too; leaks cannot be told from what an
+# interpreter never frees.
+python-sanitize() {
+  local folder=build/python-sanitize python=$PWD/build/venv/core/bin/python runtime=() library
+  if ! { cmake -S python -B "$folder" -DCMAKE_C_COMPILER=gcc -DCMAKE_BUILD_TYPE=RelWithDebInfo \
+    -DSFT_WERROR=ON "-DSFT_SANITIZE=address;undefined" "-DPython_EXECUTABLE=$python" &&
+    cmake --build "$folder" --parallel "$jobs" &&
+    cmake --install "$folder" --prefix "$folder/site" &&
+    cp -R python/src/safetensors "$folder/site"; } >"$results/python-sanitize.build.log" 2>&1; then
+    tail -n 40 "$results/python-sanitize.build.log"
+    broken+=(python-sanitize)
+    return
+  fi
+  for library in libasan.so libubsan.so libstdc++.so; do
+    runtime+=("$(realpath "$(gcc -print-file-name=$library)")")
+  done
+  SFT_SANITIZE=1 PYTHONMALLOC=malloc PYTHONPATH=$PWD/$folder/site \
+    LD_PRELOAD="$(IFS=:; echo "${runtime[*]}")" ASAN_OPTIONS="$ASAN_OPTIONS:detect_leaks=0" \
+    run_python python-sanitize "$python" python/tests
+}
+
 if [ $# -eq 0 ]; then
-  set -- release sanitize threads valgrind
+  set -- release sanitize threads valgrind python python-sanitize
 fi
 rm -rf "$results"
 mkdir -p "$results"
 for part in "$@"; do
   case $part in
-  release | sanitize | threads | valgrind)
+  release | sanitize | threads | valgrind | python | python-sanitize)
     echo "== $part"
     "$part"
     ;;
