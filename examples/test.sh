@@ -5,7 +5,8 @@ set -euo pipefail
 bin=$1
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-passed=0
+python=build/venv/demo/bin/python
+passed=0 skipped=0
 
 # expect NAME WANTED COMMAND... - compares standard output and the exit code.
 expect() {
@@ -38,7 +39,8 @@ expect 'slices, no such tensor' "slices: $work/one: no tensor is called nope (ex
   "$bin/slices" "$work/one" nope ':'
 
 # The last digits of the largest difference are the compiler's and the processor's own.
-got=$("$bin/digits" examples/digits/digits.safetensors examples/digits/heldout.safetensors)
+digits=(examples/digits/digits.safetensors examples/digits/heldout.safetensors)
+got=$("$bin/digits" "${digits[@]}" "$work/guesses")
 expect digits '356 of 360 held-out digits are right: 98.89 %
 PyTorch had 356/360
 logits are PyTorch'\''s but for rounding (exit 0)' echo "${got% (largest difference*}"
@@ -49,4 +51,20 @@ if "$bin/digits" "$work/one" examples/digits/heldout.safetensors 2>"$work/error"
 fi
 expect 'digits, wrong file' 'digits: conv1.weight: the file has no such tensor (exit 0)' \
   cat "$work/error"
-echo "$passed passed, 0 failed"
+
+if [ -x "$python" ]; then
+  expect 'digits.py' '356 of 360 held-out digits are right: 98.89%
+logits are PyTorch'\''s but for rounding
+all 360 guesses are the ones of C (exit 0)' \
+    "$python" examples/digits/digits.py "${digits[@]}" "$work/guesses"
+  # One guess of C made wrong.
+  printf '\377' | dd of="$work/guesses" bs=1 seek=$(($(stat -c %s "$work/guesses") - 1)) conv=notrunc status=none
+  expect 'digits.py, another guess' '356 of 360 held-out digits are right: 98.89%
+logits are PyTorch'\''s but for rounding
+1 of 360 guesses are NOT the ones of C (exit 1)' \
+    "$python" examples/digits/digits.py "${digits[@]}" "$work/guesses"
+else
+  skipped=2
+  echo "skipped: digits.py: $python is not there: run scripts/setup.sh demo"
+fi
+echo "$passed passed, 0 failed, $skipped skipped"

@@ -1,6 +1,7 @@
 #!/bin/bash
-# demo.sh [BUILD] - what the command and the library do, on the small trained network in
-# examples/digits. Builds them first, in build/, unless BUILD is a folder where that is done.
+# demo.sh [BUILD] - what the command, the library and the Python package do, on the small trained
+# network in examples/digits. Builds the first two, in build/, unless BUILD is a folder where that is
+# done; the package is in build/venv/demo.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 if [ $# -eq 0 ]; then
@@ -12,8 +13,12 @@ if [ $# -eq 0 ]; then
     exit 1
   fi
 fi
+if ! build/venv/demo/bin/python -c 'import safetensors; assert "+sft." in safetensors.__version__'; then
+  echo 'demo: build/venv/demo does not have our Python package: run scripts/setup.sh demo' >&2
+  exit 77
+fi
 build=$(cd "${1:-build}" && pwd)
-export PATH=$build:$build/examples:$PATH
+export PATH=$build:$build/examples:$PWD/build/venv/demo/bin:$PATH
 bold='' plain=''
 if [ -t 1 ] && [ -z "${NO_COLOR-}" ]; then
   bold=$'\e[1m' plain=$'\e[0m'
@@ -37,7 +42,7 @@ show() {
   fi
 }
 
-cp examples/digits/*.safetensors "$work"
+cp examples/digits/*.safetensors examples/digits/digits.py "$work"
 cd "$work"
 
 say 'A small network, trained in PyTorch, as a safetensors file.'
@@ -53,4 +58,7 @@ say 'A copy that lost its end is refused, in one line.'
 show 'head -c 20000 digits.safetensors >damaged.safetensors'
 show 'sft check damaged.safetensors' 1
 say 'The network in plain C, on digits it has never seen: examples/digits/digits.c.'
-show 'digits digits.safetensors heldout.safetensors'
+show 'digits digits.safetensors heldout.safetensors guesses.safetensors'
+say 'The same in Python, which compares its guesses with those that C has just written.'
+show 'python -c "import safetensors; print(safetensors.__version__)"'
+show 'python digits.py digits.safetensors heldout.safetensors guesses.safetensors'

@@ -5,7 +5,10 @@
  * without a copy. The network is the one that train.py builds: two convolutions
  * of 3x3, each with ReLU and a 2x2 maximum behind it, and one linear layer.
  *
- * usage: digits MODEL HELDOUT
+ * With a third file, the guesses are written to it as a tensor: digits.py compares
+ * them with its own.
+ *
+ * usage: digits MODEL HELDOUT [GUESSES]
  */
 #include <math.h>
 #include <sft.h>
@@ -126,17 +129,25 @@ static void classify(const network *net, const unsigned char *image, float *logi
     }
 }
 
-static int largest(const float *logits) {
-    int best = 0;
-    for (int c = 1; c < CLASSES; c++) {
+static uint8_t largest(const float *logits) {
+    uint8_t best = 0;
+    for (uint8_t c = 1; c < CLASSES; c++) {
         best = logits[c] > logits[best] ? c : best;
     }
     return best;
 }
 
+static void save(const char *path, const uint8_t *guesses, uint64_t count) {
+    const sft_tensor_data tensor = {"guesses", 7, SFT_U8, 1, &count, guesses, count};
+    sft_error error;
+    if (sft_write(path, &tensor, 1, NULL, &error) != SFT_OK) {
+        fail("cannot write", error.message);
+    }
+}
+
 int main(int argc, char **argv) {
-    if (argc != 3) {
-        fprintf(stderr, "usage: digits MODEL HELDOUT\n");
+    if (argc != 3 && argc != 4) {
+        fprintf(stderr, "usage: digits MODEL HELDOUT [GUESSES]\n");
         return 64;
     }
     sft_file *model = open_mapped(argv[1]), *heldout = open_mapped(argv[2]);
@@ -148,12 +159,17 @@ int main(int argc, char **argv) {
     const unsigned char *images = view(heldout, "images", SFT_U8, 3, image_shape);
     const unsigned char *expected = view(heldout, "logits", SFT_F32, 2, logit_shape);
 
+    uint8_t *guesses = malloc(count > 0 ? count : 1);
+    if (guesses == NULL) {
+        fail("cannot classify", "no memory");
+    }
     unsigned correct = 0;
     float apart = 0;
     for (size_t i = 0; i < count; i++) {
         float logits[CLASSES];
         classify(&net, images + i * SIDE * SIDE, logits);
-        correct += largest(logits) == labels[i];
+        guesses[i] = largest(logits);
+        correct += guesses[i] == labels[i];
         for (size_t c = 0; c < CLASSES; c++) {
             apart = fmaxf(apart, fabsf(logits[c] - number(expected, i * CLASSES + c)));
         }
@@ -168,6 +184,10 @@ int main(int argc, char **argv) {
     }
     printf("logits are PyTorch's %s (largest difference %.1e)\n",
            apart < 1e-4F ? "but for rounding" : "NOT", (double)apart);
+    if (argc == 4) {
+        save(argv[3], guesses, count);
+    }
+    free(guesses);
     sft_close(heldout);
     sft_close(model);
     return apart < 1e-4F ? 0 : 1;

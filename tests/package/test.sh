@@ -34,7 +34,7 @@ listing() {
 }
 
 makes_wheel() {
-  scripts/package.sh wheel "$work/dist" && [ -f "$work/dist/safetensors-$version"-cp*.whl ]
+  scripts/package.sh wheel "$work/dist" && compgen -G "$work/dist/safetensors-$version-cp*.whl"
 }
 
 makes_sdist() {
