@@ -58,6 +58,8 @@ static void release(void *module) {
     (void)clear(module);
 }
 
+PyMODINIT_FUNC PyInit__sft(void);
+
 PyMODINIT_FUNC PyInit__sft(void) {
     static PyModuleDef_Slot slots[] = {
         {Py_mod_exec, execute},
