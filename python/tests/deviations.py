@@ -137,6 +137,11 @@ DEVIATIONS = {
         "serialize takes the mappings with dtype, shape and data that it took up to 0.7.",
         accepted,
     ),
+    "clearer-type": Deviation(
+        "What is no tensor, or of no type of the format, is refused with what to do; the peer "
+        "fails within, for want of an attribute or a key.",
+        refused("TypeError", "ValueError", "AttributeError", "SafetensorError"),
+    ),
     "closed-crash": Deviation(
         "An address of nothing is refused; the peer reads from it and dies.",
         lambda peer, ours: isinstance(peer, Died) and isinstance(ours, Raised),
@@ -157,6 +162,10 @@ DEVIATIONS = {
         "Without a descriptor, read and seek will do: a file in memory, or far away.",
         accepted,
     ),
+    "file-mode": Deviation(
+        "A new file may be read as the umask says; the peer's is its owner's alone.",
+        lambda peer, ours: isinstance(peer, Returned) and isinstance(ours, Returned),
+    ),
     "folder": Deviation(
         "A folder without shards is an IsADirectoryError, not some other OSError.",
         refused("IsADirectoryError"),
@@ -166,6 +175,10 @@ DEVIATIONS = {
         "memory of their own where the peer's share it.",
         writable_copy,
     ),
+    "memory-order": Deviation(
+        "An array in any memory order is saved as it reads; the peer writes its memory as it lies.",
+        lambda peer, ours: isinstance(ours, Returned),
+    ),
     "metadata-name": Deviation(
         "A tensor named __metadata__ makes a file that no reader opens: ours refuses to write it.",
         declined,
@@ -173,6 +186,10 @@ DEVIATIONS = {
     "missing-index-error": Deviation(
         "A torch handle refuses an index as torch does, with either backend.",
         torch_refuses,
+    ),
+    "names-the-tensor": Deviation(
+        "A type that the format lacks: the message tells also which tensor has it.",
+        refused("SafetensorError"),
     ),
     "no-rows": Deviation(
         "A slice that stops before it starts has no rows, as numpy says; the peer fails within.",
