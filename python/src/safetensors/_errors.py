@@ -1,0 +1,44 @@
+"""The error for an element type that one side has and the other has not."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ._sft import SafetensorError
+
+
+class DtypeError(SafetensorError, KeyError):
+    """A tensor's element type has no counterpart in the format, or none in the framework.
+
+    It is a `KeyError` too, because programs that were written for the Rust implementation expect
+    one. `tensor` is the tensor's name, or None where only the type is known.
+    """
+
+    def __init__(self, message: str, tensor: str | None = None) -> None:
+        super().__init__(message)
+        self.code = "UNSUPPORTED"
+        self.tensor = tensor
+
+    # KeyError's own shows the message in quotes, as if it were a key.
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (type(self), (self.args[0], self.tensor))
+
+
+def cannot_save(name: str, dtype: object, hint: str) -> DtypeError:
+    """The error for a tensor of a type that the format lacks; `hint` says what to do."""
+    return DtypeError(
+        f"tensor `{name}` has the type {dtype}, which the safetensors format lacks: {hint}", name
+    )
+
+
+def cannot_load(code: str, framework: str, name: str | None = None) -> DtypeError:
+    """The error for a type of the format, by its code there, that the framework lacks."""
+    subject = f"tensor `{name}` has the type {code}" if name is not None else f"the type {code}"
+    return DtypeError(
+        f"{subject}{',' if name is not None else ' is one'} which {framework} here does not have:"
+        " install a newer release of it, or read the bytes with safetensors.deserialize()",
+        name,
+    )
