@@ -26,7 +26,9 @@ step() {
 }
 
 mapfile -t c_files < <(files '*.c' '*.h' '*.cpp' '*.hpp')
-mapfile -t python_files < <(files '*.py')
+mapfile -t python_files < <(files '*.py' '*.pyi')
+mapfile -t package_files < <(files 'python/*.py' 'python/*.pyi')
+mapfile -t script_files < <(files '*.py' ':!python/')
 mapfile -t shell_files < <(files '*.sh' .ci/run)
 mapfile -t man_files < <(files 'man/*.[135]')
 mapfile -t headers < <(cd include && files '*.h')
@@ -46,21 +48,42 @@ configure() {
     cat "$log"
     return 1
   }
+  cmake -S python -B build/lint/python -DCMAKE_C_COMPILER=clang \
+    "-DPython_EXECUTABLE=$PWD/build/venv/demo/bin/python" >"$log" 2>&1 || {
+    cat "$log"
+    return 1
+  }
 }
 
-# The files that the build knows, for it holds their flags, but for those that it makes.
+# tidy BUILD PREFIX - the files under PREFIX that the build knows, for it holds their flags, but for
+# those that it makes.
 tidy() {
-  python3 - <<'END' | xargs -P "$jobs" -n 2 clang-tidy -p build/lint --quiet 2>/dev/null
-import json, os
-for path in sorted({entry["file"] for entry in json.load(open("build/lint/compile_commands.json"))}):
-    if not os.path.relpath(path).startswith("build/"):
-        print(f"'{os.path.relpath(path)}'")
+  python3 - "$@" <<'END' | xargs -P "$jobs" -n 2 clang-tidy -p "$1" --quiet 2>/dev/null
+import json, os, sys
+build, prefix = sys.argv[1:]
+for path in sorted({entry["file"] for entry in json.load(open(build + "/compile_commands.json"))}):
+    path = os.path.relpath(path)
+    if path.startswith(prefix) and not path.startswith("build/"):
+        print(f"'{path}'")
 END
 }
 
 check_cpp() {
   cppcheck --enable=warning,performance,portability --error-exitcode=1 --inline-suppr --quiet \
-    --std=c11 --suppress=missingIncludeSystem -j "$jobs" -I include -I src src cli
+    --std=c11 --suppress=missingIncludeSystem -j "$jobs" -I include "$@"
+}
+
+# NumPy's types are those in the environment of the demo.
+check_types() {
+  "$venv/mypy" --no-error-summary --python-executable build/venv/demo/bin/python "$@"
+}
+
+# The stub says what the extension has, and nothing else.
+stub_is_true() {
+  local site
+  site=$(build/venv/demo/bin/python -c 'import sysconfig; print(sysconfig.get_path("platlib"))')
+  PYTHONPATH=$site MYPYPATH=python/src "$venv/python" -m mypy.stubtest --concise \
+    --mypy-config-file mypy.ini safetensors._sft
 }
 
 headers_alone() {
@@ -78,11 +101,15 @@ headers_alone() {
 step 'configure' configure
 step 'headers alone, C11 and C++17' headers_alone
 step 'clang-format' clang-format --dry-run -Werror "${c_files[@]}"
-step 'cppcheck' check_cpp
-step 'clang-tidy' tidy
+step 'cppcheck' check_cpp -I src src cli
+step 'cppcheck, extension' check_cpp --library=python python/ext
+step 'clang-tidy' tidy build/lint ''
+step 'clang-tidy, extension' tidy build/lint/python python/ext/
 step 'ruff check' "$venv/ruff" check --quiet "${python_files[@]}"
 step 'ruff format' "$venv/ruff" format --quiet --check "${python_files[@]}"
-step 'mypy' "$venv/mypy" --no-error-summary "${python_files[@]}"
+step 'mypy' check_types "${script_files[@]}"
+step 'mypy, package' check_types --python-version 3.10 "${package_files[@]}"
+step 'stub of the extension' stub_is_true
 step 'shellcheck' shellcheck "${shell_files[@]}"
 if [ ${#man_files[@]} -gt 0 ]; then
   step 'mandoc' mandoc -T lint -W warning "${man_files[@]}"

@@ -100,8 +100,9 @@ cppcheck cppcheck
 shellcheck shellcheck
 mandoc mandoc
 venv lint
+venv demo
+ours demo
 END
-    group base
     ;;
   bench)
     group build

@@ -131,8 +131,8 @@ static void classify(const network *net, const unsigned char *image, float *logi
 
 static uint8_t largest(const float *logits) {
     uint8_t best = 0;
-    for (uint8_t c = 1; c < CLASSES; c++) {
-        best = logits[c] > logits[best] ? c : best;
+    for (int c = 1; c < CLASSES; c++) {
+        best = logits[c] > logits[best] ? (uint8_t)c : best;
     }
     return best;
 }

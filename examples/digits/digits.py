@@ -29,7 +29,7 @@ def convolve(images: Array, weight: Array, bias: Array) -> Array:
 
 def classify(model: dict[str, Array], images: Array) -> Array:
     """The logits of images whose pixels are 0 to 16."""
-    layer = images[:, None].astype(np.float32) / 16
+    layer: Array = images[:, None].astype(np.float32) / np.float32(16)
     for name in ("conv1", "conv2"):
         layer = convolve(layer, model[f"{name}.weight"], model[f"{name}.bias"])
     flat = layer.reshape(len(layer), -1)

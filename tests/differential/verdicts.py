@@ -166,7 +166,7 @@ class Verdicts:
         else:
             self.stricter[rule] += 1
 
-    def _compare_models(self, content: bytes, theirs: list[tuple[str, dict[str, Any]]]) -> None:
+    def _compare_models(self, content: bytes, theirs: Iterable[tuple[str, Any]]) -> None:
         ours = self.library.tensors()
         start = 8 + struct.unpack("<Q", content[:8])[0]
         mine = [
