@@ -99,6 +99,8 @@ class Both:
                 pytest.skip(f"{module} is not in both environments")
         theirs = self.peer.run(instead or source, **names)
         ours = operations.run(source, names)
+        # A mistake in the piece would be the same on both sides.
+        assert not (isinstance(ours, Raised) and ours.kind == "NameError"), f"{source}\n{ours}"
         if not self.alike(theirs, ours, layout):
             message = f"\n{source}\nwith {names}\npeer: {theirs}\nours: {ours}"
             assert better, "they differ:" + message

@@ -104,6 +104,22 @@ def writable_copy(peer: Outcome, ours: Outcome) -> bool:
     return without_layout(peer.value) == without_layout(ours.value)
 
 
+def refused_or_declined(peer: Outcome, ours: Outcome) -> bool:
+    """Ours refuses with a SafetensorError, whatever the peer does."""
+    return isinstance(peer, Raised | Returned) and isinstance(ours, Raised)
+
+
+def same_defect(peer: Outcome, ours: Outcome) -> bool:
+    """Both refuse a file for the same kind of defect."""
+    return (
+        isinstance(peer, Raised)
+        and isinstance(ours, Raised)
+        and peer.kind == ours.kind
+        and defect(peer.text) is not None
+        and defect(peer.text) == defect(without_kind(ours.text))
+    )
+
+
 def nothing_taken(peer: Outcome, ours: Outcome) -> bool:
     """The peer fails; ours returns an array without elements."""
     return (
@@ -137,6 +153,14 @@ DEVIATIONS = {
         "serialize takes the mappings with dtype, shape and data that it took up to 0.7.",
         accepted,
     ),
+    "byte-order-mark": Deviation(
+        "A mark that stands before bad UTF-8 is named first; the peer names the bytes behind it.",
+        refused("SafetensorError"),
+    ),
+    "clearer-key": Deviation(
+        "A name that a table lacks: a KeyError, perhaps in words.",
+        refused("KeyError"),
+    ),
     "clearer-type": Deviation(
         "What is no tensor, or of no type of the format, is refused with what to do; the peer "
         "fails within, for want of an attribute or a key.",
@@ -150,9 +174,17 @@ DEVIATIONS = {
         "backend=None asks for the framework's default; the peer's default is a name.",
         accepted,
     ),
+    "defect-wording": Deviation(
+        "The same kind of defect; ours tells in its own words what in the JSON is wrong.",
+        same_defect,
+    ),
     "devices": Deviation(
         "A torch.device names a device as well as its text does.",
         accepted,
+    ),
+    "dtype-codes": Deviation(
+        "TensorSpec lists the types there are; also the names of headers may be taken.",
+        lambda peer, ours: accepted(peer, ours) or refused("SafetensorError")(peer, ours),
     ),
     "extension-dtypes": Deviation(
         "numpy has bfloat16 and the eight-bit floats through ml_dtypes; the peer has them not.",
@@ -187,6 +219,10 @@ DEVIATIONS = {
         "A torch handle refuses an index as torch does, with either backend.",
         torch_refuses,
     ),
+    "more-types": Deviation(
+        "The tables know what the peer's know, and more.",
+        lambda peer, ours: isinstance(peer, Returned) and isinstance(ours, Returned),
+    ),
     "names-the-tensor": Deviation(
         "A type that the format lacks: the message tells also which tensor has it.",
         refused("SafetensorError"),
@@ -199,13 +235,34 @@ DEVIATIONS = {
         "A type that the framework lacks is a SafetensorError that names the tensor and the type.",
         refused("SafetensorError"),
     ),
+    "not-installed": Deviation(
+        "A framework that is not installed is an ImportError, when opening.",
+        refused("ImportError"),
+    ),
+    "other-os-error": Deviation(
+        "The system's own error where a path cannot be, not always that the file is not there.",
+        refused("OSError", "ValueError"),
+    ),
     "packed-four-bits": Deviation(
         "torch counts the bytes of packed four-bit floats, with either backend.",
         accepted,
     ),
+    "packed-overflow": Deviation(
+        "A shape that has no double is refused, or as the peer leaves it.",
+        lambda peer, ours: isinstance(ours, Raised | Returned),
+    ),
     "permission": Deviation(
         "A file that may not be read is a PermissionError; the peer says it is not there.",
         refused("PermissionError"),
+    ),
+    "save-errors": Deviation(
+        "A file that cannot be written: the place and the system's reason, in our words.",
+        refused("SafetensorError", "OSError", "ValueError"),
+    ),
+    "stricter": Deviation(
+        "Duplicate keys, tensors in array form, dtypes in map form and more than 64 dimensions are "
+        "refused, though the peer takes them; with another defect beside, either may be named.",
+        refused_or_declined,
     ),
     "torch-pread": Deviation(
         "torch's own indexing is the rule with either backend; the peer's pread knows less.",
