@@ -35,10 +35,10 @@ def cannot_save(name: str, dtype: object, hint: str) -> DtypeError:
 
 
 def cannot_load(code: str, framework: str, name: str | None = None) -> DtypeError:
-    """The error for a type of the format, by its code there, that the framework lacks."""
-    subject = f"tensor `{name}` has the type {code}" if name is not None else f"the type {code}"
+    """The error for a type of the format that the framework lacks; `name` is the tensor's."""
+    subject = code if name is None else f"{code}, which tensor `{name}` has"
     return DtypeError(
-        f"{subject}{',' if name is not None else ' is one'} which {framework} here does not have:"
-        " install a newer release of it, or read the bytes with safetensors.deserialize()",
+        f"{framework} has no type for {subject}: install a newer release that has, load the file"
+        " for another framework, or take the bytes from safetensors.deserialize()",
         name,
     )

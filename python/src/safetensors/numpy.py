@@ -234,7 +234,7 @@ def _getdtype(dtype_str: str) -> Any:
 
         return getattr(ml_dtypes, _ML_TYPES[dtype_str])
     except (ImportError, KeyError, AttributeError):
-        raise cannot_load(dtype_str, "numpy") from None
+        raise cannot_load(dtype_str, "numpy, with ml_dtypes if that is installed,") from None
 
 
 def _view2np(safeview: Iterable[tuple[str, Mapping[str, Any]]]) -> dict[str, Array]:
