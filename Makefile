@@ -86,7 +86,7 @@ help:
 	@echo 'make lint            formatting, static analysis, man pages, scripts'
 	@echo 'make format          formats the sources in place'
 	@echo 'make fuzz            every fuzz target for SECONDS=60'
-	@echo 'make bench           the benchmarks'
+	@echo 'make bench           the benchmarks: ROW=3 runs one row, QUICK=1 takes small files'
 	@echo 'make wheel           the Python package, with libsft inside, in dist/'
 	@echo 'make sdist           its source archive, in dist/'
 	@echo 'make install         PREFIX=/usr/local DESTDIR='

@@ -105,8 +105,7 @@ ours demo
 END
     ;;
   bench)
-    group build
-    group python
+    group base
     cat <<'END'
 g++ g++
 rapidjson-dev /usr/include/rapidjson/document.h
@@ -228,7 +227,8 @@ fill_venv() {
     python3 -m venv "build/venv/$name" || return
   fi
   if grep -q '^[^#]' "$requirements"; then
-    "build/venv/${base:-$name}/bin/python" "${pip[@]}" install -q -r "$requirements"
+    # Upgrading: what the environment below has need not be the newest.
+    "build/venv/${base:-$name}/bin/python" "${pip[@]}" install -q --upgrade -r "$requirements"
   fi
 }
 
@@ -243,7 +243,7 @@ make_venv() {
   rm -rf "$venv"
   mkdir -p build/venv
   if ! fill_venv "$1" >>"$log" 2>&1; then
-    tail -n 20 "$log" >&2
+    tail -n 20 "$log" | cut -c 1-500 >&2
     echo "setup: pip could not install $requirements; the whole log is $log" >&2
     return 1
   fi

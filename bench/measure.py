@@ -1,0 +1,139 @@
+"""Runs contenders in turns, each run in a fresh process, and keeps what every run cost."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+Run = dict[str, Any]
+
+
+def anonymous_memory(pid: int) -> int:
+    """The bytes of anonymous memory that a process has now; 0 once it has ended."""
+    try:
+        for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+            if line.startswith("RssAnon:"):
+                return int(line.split()[1]) * 1024
+    except OSError:
+        pass
+    return 0
+
+
+def touch_memory(size: int) -> None:
+    """Makes a virtual machine get memory from its host, which the first to use it pays for."""
+    np.ones(size // 8, dtype=np.uint64)
+
+
+@dataclass
+class Contender:
+    """A program that takes part, and what each of its runs gave."""
+
+    name: str
+    command: list[str]
+
+    runs: list[Run] = field(default_factory=list)
+    peak_anonymous: int | None = None  # bytes above what it had before its work
+
+    def fail(self) -> None:
+        sys.exit(f"bench: {self.name} failed: {' '.join(self.command)}")
+
+    def run(self, watch: bool = False) -> Run:
+        """One run in a fresh process. With `watch`, its memory is watched, which may slow it."""
+        raise NotImplementedError
+
+
+@dataclass
+class Program(Contender):
+    """A program that does everything from its start to its end, and may report its own times."""
+
+    reports: bool = True
+
+    def run(self, watch: bool = False) -> Run:
+        start = time.perf_counter()
+        process = subprocess.Popen(self.command, stdout=subprocess.PIPE)
+        assert process.stdout is not None
+        output = process.stdout.read()
+        # wait4 rather than wait: it also tells what the process used.
+        _, status, usage = os.wait4(process.pid, 0)
+        seconds = time.perf_counter() - start
+        process.returncode = os.waitstatus_to_exitcode(status)
+        process.stdout.close()
+        if process.returncode != 0:
+            self.fail()
+        result: Run = json.loads(output) if self.reports else {"first_s": seconds}
+        result["process_s"] = seconds
+        result["cpu_s"] = usage.ru_utime + usage.ru_stime
+        result["minor_faults"] = usage.ru_minflt
+        result["peak_rss"] = usage.ru_maxrss * 1024
+        # All runs report the same sum or the contenders did different work.
+        result["checked"] = None
+        return result
+
+
+@dataclass
+class Worker(Contender):
+    """A process of bench.worker. `prepare` sets the scene once its imports are done."""
+
+    prepare: Callable[[], Run] = dict
+    finish: Callable[[], None] = lambda: None
+
+    def run(self, watch: bool = False) -> Run:
+        process = subprocess.Popen(
+            self.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        assert process.stdin is not None
+        assert process.stdout is not None
+        if process.stdout.readline() != "ready\n":
+            process.wait()
+            self.fail()
+        state = self.prepare()
+        before = peak = anonymous_memory(process.pid) if watch else 0
+        process.stdin.write("go\n")
+        process.stdin.flush()
+        if watch:
+            peak = max(peak, self.watch(process))
+            self.peak_anonymous = peak - before
+        line = process.stdout.readline()
+        process.stdin.close()
+        if process.wait() != 0 or not line:
+            self.fail()
+        process.stdout.close()
+        self.finish()
+        result: Run = json.loads(line)
+        result |= state
+        result["checked"] = [result["sum"], result["bytes"]]
+        return result
+
+    def watch(self, process: subprocess.Popen[str]) -> int:
+        """The most anonymous memory that was seen, every millisecond or so, until the end."""
+        peak = 0
+        while (now := anonymous_memory(process.pid)) > 0:
+            peak = max(peak, now)
+            time.sleep(0.001)
+        return peak
+
+
+def take_turns(contenders: list[Contender], rounds: int) -> None:
+    """One round that is thrown away, but for the memory that it took, then those that count.
+
+    The first one brings programs and files into memory. Contenders whose sums differ did not do
+    the same work: that ends the run.
+    """
+    for number in range(1 + rounds):
+        for contender in contenders:
+            result = contender.run(watch=number == 0)
+            if number > 0:
+                contender.runs.append(result)
+    sums = {str(run["checked"]) for c in contenders for run in c.runs if run["checked"]}
+    if len(sums) > 1:
+        names = ", ".join(contender.name for contender in contenders)
+        sys.exit(f"bench: these did not read the same bytes: {names}")
