@@ -21,6 +21,19 @@ typedef enum framework_kind {
 
 typedef struct framework framework; /* a Python object */
 
+/* The kind that users call "pt", "numpy"…; 0, or -1 with a SafetensorError. */
+int framework_read_kind(module_state *state, const char *name, framework_kind *kind);
+
+/*
+ * Finds what a framework needs, and imports its module.
+ *
+ * @device: what device_read() returned
+ *
+ * Returns a new reference, or NULL with an exception: SafetensorError for a device that the
+ * framework has not, ImportError where the framework is not installed.
+ */
+framework *framework_new(module_state *state, framework_kind kind, PyObject *device);
+
 framework_kind framework_kind_of(const framework *self);
 
 /*

@@ -8,6 +8,7 @@
 #include <sft.h>
 
 #include "owner.h"
+#include "state.h"
 
 typedef struct handle {
     owner owner;
@@ -15,7 +16,46 @@ typedef struct handle {
     sft_model *model; /* a model of shards, or NULL */
     bool with_python; /* its bytes come from a Python object: reading needs the interpreter, and is
                          done by the calling thread alone */
+    bool views;       /* tensors may lie in the caller's own memory, where the file is … */
+    bool writable;    /* … and change it */
 } handle;
+
+/*
+ * The path that a user means, a str or os.PathLike, as str or bytes; a new reference, or NULL with
+ * a TypeError.
+ */
+PyObject *handle_path(PyObject *given);
+
+/*
+ * Opens a file, an index (*.index.json) or a folder of shards.
+ *
+ * @path: what handle_path() returned
+ * @access: how its bytes are reached; where they are mapped, pages are copied when written to
+ *
+ * Returns the handle with one hold, the caller's; NULL with an exception.
+ */
+handle *handle_open_path(module_state *state, PyObject *path, sft_access access);
+
+/*
+ * Opens what a file object reads. If it has a descriptor of a regular file, that is used, never the
+ * object; else its read() and seek() are, always in the thread that asks.
+ *
+ * Returns as handle_open_path() does; exceptions of the object pass as they are.
+ */
+handle *handle_open_object(module_state *state, PyObject *object, sft_access access);
+
+/*
+ * Opens a file that is in memory: any object with a buffer of bytes. The buffer is held until the
+ * handle is closed. With @views tensors may lie in it, without a copy. Returns as
+ * handle_open_path() does.
+ */
+handle *handle_open_bytes(module_state *state, PyObject *bytes, bool views);
+
+/*
+ * Sets the exception for a failed read from a handle, unless a Python file object raised its own,
+ * and returns NULL.
+ */
+PyObject *handle_raise(module_state *state, const handle *self, const sft_error *error);
 
 /* A tensor and the file that holds it; the file is NULL if there is no such tensor. */
 typedef struct placed_tensor {
@@ -29,5 +69,15 @@ placed_tensor handle_find(const handle *self, const char *name, size_t length);
 /* Tensors there are, and one by its place in file order, shard after shard. */
 uint64_t handle_count(const handle *self);
 placed_tensor handle_at(const handle *self, uint64_t index);
+
+/*
+ * Where the bytes of a tensor lie, for as long as the handle is held; NULL where they have to be
+ * read. @writable: receives whether tensors over them may change them
+ */
+void *handle_view(const handle *self, placed_tensor place, bool *writable);
+
+/* The files, and one of them by its place. */
+uint64_t handle_files(const handle *self);
+const sft_file *handle_file(const handle *self, uint64_t index);
 
 #endif
