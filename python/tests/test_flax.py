@@ -131,8 +131,9 @@ def test_what_is_refused(tmp_path: Path) -> None:
         sf.save([jnp.zeros(1)])
     with pytest.raises(safetensors.DtypeError, match="tensor `bad`"):
         sf.save({"bad": jnp.zeros(4, jnp.int4)})
-    with pytest.raises(safetensors.SafetensorError, match="is not supported for framework"):
-        safetensors.safe_open(tmp_path / "absent", "flax", device="cuda:0")
+    sf.save_file({"a": jnp.zeros(1)}, tmp_path / "x")
+    with pytest.raises(safetensors.SafetensorError, match="is not supported for framework flax"):
+        safetensors.safe_open(tmp_path / "x", "flax", device="cuda:0")
 
 
 def test_private_helpers_make_new_dicts() -> None:

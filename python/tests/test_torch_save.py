@@ -67,7 +67,7 @@ def test_a_part_of_a_larger_tensor_is_saved_alone() -> None:
 def test_what_is_not_a_dict_of_tensors() -> None:
     with pytest.raises(ValueError, match=r"Expected a dict of \[str, torch\.Tensor\]"):
         st.save([torch.zeros(1)])
-    with pytest.raises(ValueError, match="Key `a` is invalid, expected torch.Tensor"):
+    with pytest.raises(ValueError, match=r"Key `a` is invalid, expected torch\.Tensor"):
         st.save({"a": 1.0})
     with pytest.raises(TypeError, match="tensor_dict"):
         st.save({1: torch.zeros(1)})
@@ -200,7 +200,7 @@ def test_a_file_with_both_tied_names_has_one_too_many(tmp_path: Path) -> None:
     state = {name: tensor.clone() for name, tensor in Tied().state_dict().items()}
     st.save_file(state, path)
     assert st.load_model(Tied(), path, strict=False) == (set(), ["second.weight"])
-    with pytest.raises(RuntimeError, match='Unexpected key.*"second.weight"'):
+    with pytest.raises(RuntimeError, match=r'Unexpected key.*"second.weight"'):
         st.load_model(Tied(), path)
 
 
