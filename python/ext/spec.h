@@ -6,13 +6,14 @@
 
 #include "state.h"
 
-/* A TensorSpec; immutable. */
+/* A TensorSpec. It never changes, so any thread may read it. It does not keep its bytes alive. */
 typedef struct spec_object {
-    PyObject_HEAD sft_dtype dtype;
+    PyVarObject base;
+    sft_dtype dtype;
     uint32_t rank;
-    uint64_t *shape; /* in elements of the header: twice the bytes for F4's last dimension */
-    void *data;
-    uint64_t size; /* bytes at data */
+    const void *data; /* may be null or wrong: it is the caller's word */
+    uint64_t size;    /* bytes at data, likewise */
+    uint64_t shape[]; /* in elements of the header: twice the bytes for F4's last dimension */
 } spec_object;
 
 #endif
