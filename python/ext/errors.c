@@ -10,11 +10,12 @@ PyDoc_STRVAR(error_doc,
              "code: the rule that is broken, such as \"HEADER_TOO_LARGE\"\n"
              "byte: where, counted from the start of the file\n"
              "tensor: the name of the tensor at fault\n"
-             "file: the path of the file at fault");
+             "file: the path of the file at fault\n"
+             "errno: the system's own reason, as in OSError");
 
 int errors_add(PyObject *module, module_state *state) {
-    PyObject *defaults = Py_BuildValue("{sOsOsOsO}", "code", Py_None, "byte", Py_None, "tensor",
-                                       Py_None, "file", Py_None);
+    PyObject *defaults = Py_BuildValue("{sOsOsOsOsO}", "code", Py_None, "byte", Py_None, "tensor",
+                                       Py_None, "file", Py_None, "errno", Py_None);
     if (defaults == NULL) {
         return -1;
     }
@@ -121,23 +122,45 @@ static const char *prefix_of(operation doing) {
     return "";
 }
 
-static PyObject *message_of(operation doing, const sft_error *error) {
+/* What failed when a file was made; the Rust implementation numbers the system's reason too. */
+static PyObject *writing_message(const sft_error *error, PyObject *text, PyObject *file) {
+    const char *prefix = prefix_of(SERIALIZING);
+    if (error->system_error != 0) {
+        return PyUnicode_FromFormat("%sI/O error: %U (os error %d) at path \"%S\"", prefix, text,
+                                    error->system_error, file);
+    }
+    if (!error->has_tensor) {
+        return PyUnicode_FromFormat("%s%U", prefix, text);
+    }
+    PyObject *tensor = decode(error->tensor, error->tensor_length);
+    PyObject *message =
+        tensor == NULL ? NULL : PyUnicode_FromFormat("%sin tensor `%U`: %U", prefix, tensor, text);
+    Py_XDECREF(tensor);
+    return message;
+}
+
+/* Of a defect that the Rust implementation has no name for. */
+static PyObject *own_message(operation doing, const sft_error *error, PyObject *file) {
+    PyObject *text = decode(error->message, strlen(error->message));
+    if (text == NULL) {
+        return NULL;
+    }
+    PyObject *message = doing == SERIALIZING ? writing_message(error, text, file)
+                                             : PyUnicode_FromFormat("%s%U", prefix_of(doing), text);
+    Py_DECREF(text);
+    return message;
+}
+
+static PyObject *message_of(operation doing, const sft_error *error, PyObject *file) {
     const char *kind = sft_status_kind(error->status);
-    const char *prefix = prefix_of(doing);
     if (kind == NULL) {
-        bool io = doing == SERIALIZING && error->system_error != 0;
-        PyObject *text = decode(error->message, strlen(error->message));
-        PyObject *message =
-            text == NULL ? NULL
-                         : PyUnicode_FromFormat("%s%s%U", prefix, io ? "I/O error: " : "", text);
-        Py_XDECREF(text);
-        return message;
+        return own_message(doing, error, file);
     }
     PyObject *sentence = sentence_of(error, kind);
     if (sentence == NULL) {
         return NULL;
     }
-    PyObject *message = PyUnicode_FromFormat("%s%U (%s)", prefix, sentence, kind);
+    PyObject *message = PyUnicode_FromFormat("%s%U (%s)", prefix_of(doing), sentence, kind);
     Py_DECREF(sentence);
     return message;
 }
@@ -205,9 +228,8 @@ static int describe(PyObject *exception, const sft_error *error, PyObject *file)
         return -1;
     }
     /* Not both of errno and strerror: with them str() would no longer be the message. */
-    return PyObject_IsInstance(exception, PyExc_OSError) == 1 && error->system_error != 0
-               ? set(exception, "errno", PyLong_FromLong(error->system_error))
-               : 0;
+    return error->system_error == 0 ? 0
+                                    : set(exception, "errno", PyLong_FromLong(error->system_error));
 }
 
 /* Before Python 3.11 exceptions take no notes. */
@@ -236,7 +258,7 @@ PyObject *raise_error(module_state *state, operation doing, const sft_error *err
     }
     PyObject *type = system_type(doing, error);
     PyObject *message = type != NULL ? system_message(error, type, name != NULL ? name : file)
-                                     : message_of(doing, error);
+                                     : message_of(doing, error, file);
     type = type != NULL ? type : state->error;
     PyObject *exception = message == NULL ? NULL : PyObject_CallOneArg(type, message);
     if (exception != NULL && describe(exception, error, file) == 0 &&

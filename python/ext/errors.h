@@ -20,8 +20,8 @@ typedef enum operation {
  * A missing file is a FileNotFoundError, one without permission a PermissionError, a folder without
  * shards an IsADirectoryError; memory that ran out a MemoryError; all else a SafetensorError, whose
  * message is the sentence and the kind of error that the Rust implementation has for the defect.
- * The attributes `code` (such as "HEADER_TOO_LARGE"), `byte`, `tensor` and `file` (None where there
- * is none) say where, and a note (Python 3.11 and later) holds the library's own line.
+ * The attributes `code` (such as "HEADER_TOO_LARGE"), `byte`, `tensor`, `file` and `errno` (None
+ * where there is none) say where, and a note (Python 3.11 and later) holds the library's own line.
  *
  * @name: what the user called the file, or NULL; shown instead of the error's own path
  */
