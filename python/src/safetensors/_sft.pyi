@@ -52,6 +52,7 @@ class SafetensorError(Exception):
     byte: int | None
     tensor: str | None
     file: str | None
+    errno: int | None
 
 @final
 class TensorSpec:
@@ -112,15 +113,18 @@ def open_bytes(
     *,
     copy: bool = True,
 ) -> safe_open: ...
-def deserialize(data: Buffer) -> list[tuple[str, _Entry]]: ...
+def deserialize(bytes: Buffer) -> list[tuple[str, _Entry]]: ...
 def serialize(
     tensor_dict: Mapping[str, TensorSpec] | Mapping[str, _RawTensor],
     metadata: Mapping[str, str] | None = None,
 ) -> bytes: ...
 def serialize_file(
     tensor_dict: Mapping[str, TensorSpec] | Mapping[str, _RawTensor],
-    filename: str | os.PathLike[str],
+    filename: str | bytes | os.PathLike[str],
     metadata: Mapping[str, str] | None = None,
+    *,
+    durable: bool = False,
+    alignment: int = 0,
 ) -> None: ...
 
 @final
@@ -133,6 +137,8 @@ class StreamWriter:
         durable: bool = False,
         alignment: int = 0,
     ) -> StreamWriter: ...
-    def put(self, name: str, offset: int, data: Buffer | TensorSpec, /) -> None: ...
+    def put(self, name: str, data: Buffer | TensorSpec, offset: int = 0) -> None: ...
     def commit(self) -> None: ...
     def abort(self) -> None: ...
+    @property
+    def closed(self) -> bool: ...

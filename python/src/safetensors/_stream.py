@@ -131,7 +131,7 @@ class StreamWriter:
         dense = _describe(name, tensor)
         if dense.kind != declared:
             raise ValueError(f"tensor `{name}` was declared as {declared}, not as {dense.kind}")
-        self._writer.put(name, 0, dense.data)
+        self._writer.put(name, dense.data)
 
     def write_bytes(self, name: str, data: Buffer, offset: int = 0) -> None:
         """Writes a piece of a tensor's bytes, as the file shall have them: little-endian, dense.
@@ -147,7 +147,7 @@ class StreamWriter:
             SafetensorError: the piece lies outside of its tensor, or the file cannot be written.
         """
         self._kind_of(name)
-        self._writer.put(name, offset, data)
+        self._writer.put(name, data, offset)
 
     def _kind_of(self, name: str) -> _Kind:
         try:
