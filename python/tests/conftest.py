@@ -138,3 +138,8 @@ class Both:
 def both(peer: Process) -> Both:
     """Compares the package under test with the peer."""
     return Both(peer)
+
+
+needs_proc = pytest.mark.skipif(
+    not Path("/proc/self/statm").exists(), reason="what a process holds is counted in /proc"
+)

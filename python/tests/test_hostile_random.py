@@ -1,0 +1,30 @@
+"""The extension called at random (fuzzer.py), in a process that must not die."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SECONDS = 6
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_calls_at_random(tmp_path: Path, seed: int) -> None:
+    log = tmp_path / "log"
+    fuzzer = Path(__file__).parent / "fuzzer.py"
+    ended = subprocess.run(
+        [sys.executable, "-X", "faulthandler", str(fuzzer), str(seed), str(SECONDS), str(log)],
+        capture_output=True,
+        text=True,
+        errors="replace",
+        check=False,
+        timeout=300,
+    )
+    last = log.read_text(errors="replace")
+    assert ended.returncode == 0, f"{last}\n{ended.stderr[-4000:]}"
+    word, calls = last.split()
+    assert word == "done"
+    assert int(calls) > 1000
