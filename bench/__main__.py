@@ -54,7 +54,11 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--peer", required=True, help="a Python that has the peer's package")
     parser.add_argument("--output", type=Path, help="where the JSON goes: BUILD/bench.json")
     parser.add_argument("--row", default="", help="these rows only: 3, or 1,2")
-    parser.add_argument("--rounds", type=int, help="rounds that count: 9, or 3 when not full")
+    parser.add_argument(
+        "--rounds",
+        type=int,
+        help="rounds that count: 9, or 3 when not full; one is not preceded by another",
+    )
     parser.add_argument("--scale", default="full", help="full, quick or tiny")
     return parser.parse_args()
 

@@ -9,23 +9,13 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from bench.worker import anonymous_memory
+
 Run = dict[str, Any]
-
-
-def anonymous_memory(pid: int) -> int:
-    """The bytes of anonymous memory that a process has now; 0 once it has ended."""
-    try:
-        for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-            if line.startswith("RssAnon:"):
-                return int(line.split()[1]) * 1024
-    except OSError:
-        pass
-    return 0
 
 
 def touch_memory(size: int) -> None:
@@ -101,7 +91,6 @@ class Worker(Contender):
         process.stdin.flush()
         if watch:
             peak = max(peak, self.watch(process))
-            self.peak_anonymous = peak - before
         line = process.stdout.readline()
         process.stdin.close()
         if process.wait() != 0 or not line:
@@ -110,6 +99,9 @@ class Worker(Contender):
         self.finish()
         result: Run = json.loads(line)
         result |= state
+        if watch:
+            # What is over in less than a millisecond is not seen from here.
+            self.peak_anonymous = max(peak - before, result["held_anonymous"])
         result["checked"] = [result["sum"], result["bytes"]]
         return result
 
@@ -125,13 +117,14 @@ class Worker(Contender):
 def take_turns(contenders: list[Contender], rounds: int) -> None:
     """One round that is thrown away, but for the memory that it took, then those that count.
 
-    The first one brings programs and files into memory. Contenders whose sums differ did not do
-    the same work: that ends the run.
+    The first one brings programs and files into memory; where one round is all, it counts.
+    Contenders whose sums differ did not do the same work: that ends the run.
     """
-    for number in range(1 + rounds):
+    first = 1 if rounds > 1 else 0
+    for number in range(first + rounds):
         for contender in contenders:
             result = contender.run(watch=number == 0)
-            if number > 0:
+            if number >= first:
                 contender.runs.append(result)
     sums = {str(run["checked"]) for c in contenders for run in c.runs if run["checked"]}
     if len(sums) > 1:

@@ -76,16 +76,13 @@ def compare_all(
     key: str = "first_s",
     note: str = "",
 ) -> None:
-    """A line for each of ours in `targets` and each of theirs."""
+    """A line for each pair in `targets`."""
     for ours, wanted in targets.items():
-        for name, other in workers.items():
-            if not name.startswith("ours"):
-                how = ours.removeprefix("ours, ") if len(targets) > 1 else ""
-                what = ", ".join(filter(None, [group.what, how, note]))
-                line = Comparison(
-                    group.row, what, workers[ours], other, wanted.get(name), key, size
-                )
-                group.lines.append(line)
+        how = ours.removeprefix("ours, ") if len(targets) > 1 else ""
+        what = ", ".join(filter(None, [group.what, how, note]))
+        for theirs, target in wanted.items():
+            pair = workers[ours], workers[theirs]
+            group.lines.append(Comparison(group.row, what, *pair, target, key, size))
 
 
 def against_peer(target: float | None) -> dict[str, float | None]:
@@ -167,7 +164,7 @@ def torch_files(setup: Setup) -> list[Group]:
         warmed(workers, path)
         targets: Targets = {
             "ours, default": {"safetensors, mmap": 1, "safetensors, pread": 3},
-            "ours, pread": {"safetensors, pread": 3},
+            "ours, pread": {"safetensors, pread": None},
         }
         if kind == "dense":
             checkpoint = make_checkpoint(setup, path)
@@ -176,6 +173,7 @@ def torch_files(setup: Setup) -> list[Group]:
                 name = f"torch.load{', mmap' if mapped else ''}"
                 job |= {"work": "torch_load", "path": str(checkpoint), "mmap": mapped}
                 others[name] = worker(setup, name, "peer", **job)
+                targets["ours, default"][name] = None
             warmed(others, checkpoint)
             workers |= others
         group.contenders = list(workers.values())

@@ -181,6 +181,17 @@ WORKS: dict[str, Callable[[Job], Work]] = {
 }
 
 
+def anonymous_memory(pid: int | str = "self") -> int:
+    """The bytes of anonymous memory that a process has now; 0 once it has ended."""
+    try:
+        for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+            if line.startswith("RssAnon:"):
+                return int(line.split()[1]) * 1024
+    except OSError:
+        pass
+    return 0
+
+
 def read_counters() -> dict[str, float]:
     """What the process has used so far; all its threads count."""
     usage = resource.getrusage(resource.RUSAGE_SELF)
@@ -208,15 +219,16 @@ def main() -> None:
     importlib.import_module(f"safetensors.{job.framework}")
     work = WORKS[job.work](job)
     package = importlib.import_module("safetensors")
-    read_counters()
     print("ready", flush=True)
     sys.stdin.readline()
+    anonymous = anonymous_memory()
     before = read_counters()
     start = time.perf_counter()
     held, total = work()
     seconds = time.perf_counter() - start
     after = read_counters()
     result: dict[str, Any] = {key: after[key] - before[key] for key in before}
+    result["held_anonymous"] = anonymous_memory() - anonymous
     del held
     again = []
     for _ in range(job.repeats):
@@ -233,4 +245,5 @@ def main() -> None:
     print(json.dumps(result), flush=True)
 
 
-main()
+if __name__ == "__main__":
+    main()
