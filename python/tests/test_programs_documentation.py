@@ -24,7 +24,7 @@ def test_the_first_example(tmp_path: Path) -> None:
     save_file({"weight1": torch.zeros((1024, 1024)), "weight2": torch.ones((4, 8))}, path)
     tensors = {}
     with safe_open(path, framework="pt", device="cpu") as f:
-        for key in f.keys():  # noqa: SIM118: a handle is no dict
+        for key in f.keys():  # noqa: SIM118 - a handle is no dict
             tensors[key] = f.get_tensor(key)
     assert list(tensors) == ["weight1", "weight2"]
     assert torch.equal(tensors["weight2"], torch.ones((4, 8)))
@@ -250,9 +250,8 @@ def test_a_stream_that_fails_leaves_what_was_there(tmp_path: Path) -> None:
     path = tmp_path / "x"
     path.write_bytes(b"before")
     specs = {"a": ("F32", (2,)), "b": ("I64", (1,))}
-    with pytest.raises(ZeroDivisionError), safetensors.stream_file(path, specs) as writer:
-        writer.write("a", np.zeros(2, np.float32))
-        writer.write("b", 1 // 0)
+    with pytest.raises(KeyError), safetensors.stream_file(path, specs) as writer:
+        writer.write("a", {"b": np.zeros(2, np.float32)}["a"])
     with pytest.raises(SafetensorError, match="b"), safetensors.stream_file(path, specs) as writer:
         writer.write("a", np.zeros(2, np.float32))
     assert path.read_bytes() == b"before"

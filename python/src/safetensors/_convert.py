@@ -66,6 +66,8 @@ def paddle(array: Any, device: Any) -> Any:
     elif name == "uint16" or name.startswith("float8"):
         raise cannot_load(name, "Paddle")
     tensor = from_dlpack(array) if array.flags.writeable else to_tensor(array, place="cpu")
+    if array.size == 0:
+        tensor = tensor.contiguous()  # of a shape without elements Paddle is not sure otherwise
     if bits is not None:
         tensor = tensor.view(name)
     place = paddle_place(device)

@@ -198,10 +198,9 @@ def _declared(name: str, spec: Any) -> _Kind:
 
 def _kind(name: str, dtype: Any, shape: Iterable[int]) -> _Kind:
     sizes = tuple(shape)
-    known = dtype if isinstance(dtype, str) else _dtype_name(dtype)
-    if known in _CODES:
-        return _Kind(known, sizes)
-    code = _CODE_OF.get(known)
+    if isinstance(dtype, str) and dtype in _CODES:
+        return _Kind(dtype, sizes)
+    code = _code_of(dtype)
     if code is None:
         raise cannot_save(name, dtype, "convert it, or declare another type")
     if code == "F4" and sizes:
@@ -209,10 +208,13 @@ def _kind(name: str, dtype: Any, shape: Iterable[int]) -> _Kind:
     return _Kind(code, sizes)
 
 
-def _dtype_name(dtype: Any) -> str:
-    """The last part of the name by which a framework knows a type: "float32"."""
-    text = getattr(dtype, "name", None) or getattr(dtype, "__name__", None) or str(dtype)
-    return str(text).rpartition(".")[2]
+def _code_of(dtype: Any) -> str | None:
+    """The format's code for a framework's type, found by its name; None if there is none."""
+    for text in (getattr(dtype, "name", ""), getattr(dtype, "__name__", ""), dtype):
+        code = _CODE_OF.get(str(text).rpartition(".")[2])
+        if code is not None:
+            return code
+    return None
 
 
 class _Dense(NamedTuple):
