@@ -13,6 +13,7 @@ static PyObject *invalid(module_state *state, PyObject *device) {
 /* The number of a device, of digits alone. Returns 0, or -1 with a ValueError. */
 static int read_number(const char *digits, uint64_t *number) {
     *number = 0;
+    digits += *digits == '+' ? 1 : 0;
     if (*digits == '\0') {
         PyErr_SetString(PyExc_ValueError, "cannot parse integer from empty string");
         return -1;

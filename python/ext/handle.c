@@ -145,8 +145,10 @@ handle *handle_open_path(module_state *state, PyObject *path, sft_access access)
     if (self != NULL) {
         sft_error error;
         sft_status status;
-        Py_BEGIN_ALLOW_THREADS status = open_path(self, PyBytes_AS_STRING(encoded), access, &error);
-        Py_END_ALLOW_THREADS if (status != SFT_OK) {
+        Py_BEGIN_ALLOW_THREADS
+        status = open_path(self, PyBytes_AS_STRING(encoded), access, &error);
+        Py_END_ALLOW_THREADS
+        if (status != SFT_OK) {
             owner_drop(&self->owner);
             self = NULL;
             raise_error(state, OPENING, &error, path);
@@ -156,7 +158,27 @@ handle *handle_open_path(module_state *state, PyObject *path, sft_access access)
     return self;
 }
 
-static handle *open_descriptor(module_state *state, int descriptor, sft_access access) {
+/* What messages call a file object: its name if it has one. NULL, without an exception, if not. */
+static PyObject *name_of(PyObject *object) {
+    PyObject *name = PyObject_GetAttrString(object, "name");
+    if (name == NULL || !PyUnicode_Check(name)) {
+        PyErr_Clear();
+        Py_XSETREF(name, PyObject_Repr(object));
+    }
+    if (name == NULL) {
+        PyErr_Clear();
+    }
+    return name;
+}
+
+static void raise_object(module_state *state, const sft_error *error, PyObject *object) {
+    PyObject *name = name_of(object);
+    raise_error(state, OPENING, error, name);
+    Py_XDECREF(name);
+}
+
+static handle *open_descriptor(module_state *state, PyObject *object, int descriptor,
+                               sft_access access) {
     handle *self = new_handle();
     if (self == NULL) {
         return NULL;
@@ -164,10 +186,12 @@ static handle *open_descriptor(module_state *state, int descriptor, sft_access a
     sft_open_options options = file_options(access);
     sft_error error;
     sft_status status;
-    Py_BEGIN_ALLOW_THREADS status = sft_open_fd(descriptor, &options, &self->file, &error);
-    Py_END_ALLOW_THREADS if (status != SFT_OK) {
+    Py_BEGIN_ALLOW_THREADS
+    status = sft_open_fd(descriptor, &options, &self->file, &error);
+    Py_END_ALLOW_THREADS
+    if (status != SFT_OK) {
         owner_drop(&self->owner);
-        raise_error(state, OPENING, &error, NULL);
+        raise_object(state, &error, object);
         return NULL;
     }
     return self;
@@ -183,7 +207,7 @@ static handle *open_source(module_state *state, PyObject *object, sft_access acc
     if (source_open(object, &options, &self->base.file, &error) != SFT_OK) {
         free(self);
         if (!PyErr_Occurred()) {
-            raise_error(state, OPENING, &error, NULL);
+            raise_object(state, &error, object);
         }
         return NULL;
     }
@@ -217,7 +241,7 @@ handle *handle_open_object(module_state *state, PyObject *object, sft_access acc
     if (number != NULL) {
         int descriptor = PyObject_AsFileDescriptor(number);
         Py_DECREF(number);
-        return descriptor < 0 ? NULL : open_descriptor(state, descriptor, access);
+        return descriptor < 0 ? NULL : open_descriptor(state, object, descriptor, access);
     }
     if (!has_no_descriptor()) {
         return NULL;
@@ -243,9 +267,11 @@ handle *handle_open_bytes(module_state *state, PyObject *bytes, bool views) {
     }
     sft_error error;
     sft_status status;
-    Py_BEGIN_ALLOW_THREADS status =
+    Py_BEGIN_ALLOW_THREADS
+    status =
         sft_open_memory(self->view.buf, (uint64_t)self->view.len, NULL, &self->base.file, &error);
-    Py_END_ALLOW_THREADS if (status != SFT_OK) {
+    Py_END_ALLOW_THREADS
+    if (status != SFT_OK) {
         release_python(self);
         raise_error(state, DESERIALIZING, &error, NULL);
         return NULL;

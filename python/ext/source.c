@@ -80,7 +80,7 @@ static int find_size(source *self, uint64_t *size) {
 static int source_size(void *context, uint64_t *size) {
     source *self = context;
     if (take_turn(self) < 0) {
-        return EDEADLK;
+        return EIO;
     }
     int found = find_size(self, size);
     end_turn(self);
@@ -111,8 +111,8 @@ static int64_t take_bytes(PyObject *bytes, void *to, size_t size) {
 static int64_t source_read_at(void *context, uint64_t offset, void *to, size_t size) {
     source *self = context;
     size = size < LARGEST_READ ? size : LARGEST_READ;
-    if (take_turn(self) < 0) {
-        return -EDEADLK;
+    if (PyErr_Occurred() || take_turn(self) < 0) {
+        return -EIO;
     }
     PyObject *bytes = NULL;
     if (seek(self->object, offset) == 0) {
