@@ -167,7 +167,8 @@ def test_torch_dtypes(tmp_path: Path, dtype: Any, backend: str | None) -> None:
             got = part[index]
             assert got.dtype == full.dtype
             assert got.shape == full[index].shape
-            expected = raw.reshape(*full.shape, width)[index]
+            behind = () if ... in index else (...,)
+            expected = raw.reshape(*full.shape, width)[(*index, *behind, slice(None))]
             got = got.contiguous().reshape(-1).view(torch.uint8)
             assert torch.equal(got, expected.reshape(-1)), index
 
