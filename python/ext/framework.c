@@ -26,7 +26,7 @@ static const struct {
     [FRAMEWORK_PADDLE] = {"paddle", "paddle"},
 };
 
-int framework_read_kind(module_state *state, const char *name, framework_kind *kind) {
+int framework_read_kind(module_state *state, PyObject *name, framework_kind *kind) {
     static const struct {
         const char *name;
         framework_kind kind;
@@ -44,12 +44,12 @@ int framework_read_kind(module_state *state, const char *name, framework_kind *k
         {"paddle", FRAMEWORK_PADDLE},
     };
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        if (strcmp(name, names[i].name) == 0) {
+        if (PyUnicode_CompareWithASCIIString(name, names[i].name) == 0) {
             *kind = names[i].kind;
             return 0;
         }
     }
-    raise_safetensor_error(state, "framework %s is invalid", name);
+    raise_safetensor_error(state, "framework %U is invalid", name);
     return -1;
 }
 

@@ -21,8 +21,8 @@ typedef enum framework_kind {
 
 typedef struct framework framework; /* a Python object */
 
-/* The kind that users call "pt", "numpy"…; 0, or -1 with a SafetensorError. */
-int framework_read_kind(module_state *state, const char *name, framework_kind *kind);
+/* The kind that users call "pt", "numpy"…, by a str; 0, or -1 with a SafetensorError. */
+int framework_read_kind(module_state *state, PyObject *name, framework_kind *kind);
 
 /*
  * Finds what a framework needs, and imports its module.

@@ -1,5 +1,4 @@
 #include <sft.h>
-#include <string.h>
 
 #include "device.h"
 #include "errors.h"
@@ -9,7 +8,8 @@
 #include "slice.h"
 
 typedef struct open_object {
-    PyObject_HEAD handle *file; /* NULL once it is closed */
+    PyObject_HEAD
+    handle *file; /* NULL once it is closed */
     framework *maker;
 } open_object;
 
@@ -22,13 +22,13 @@ typedef struct open_wishes {
     sft_access access;
 } open_wishes;
 
-static const char *text_argument(const char *name, PyObject *text) {
-    if (!PyUnicode_Check(text)) {
-        PyErr_Format(PyExc_TypeError, "argument '%s': expected str, not %s", name,
-                     Py_TYPE(text)->tp_name);
-        return NULL;
+static int check_text(const char *argument, PyObject *text) {
+    if (PyUnicode_Check(text)) {
+        return 0;
     }
-    return PyUnicode_AsUTF8(text);
+    PyErr_Format(PyExc_TypeError, "argument '%s': expected str, not %s", argument,
+                 Py_TYPE(text)->tp_name);
+    return -1;
 }
 
 /* PyTorch's tensors are mapped where that is safe; other frameworks' get memory of their own. */
@@ -37,15 +37,14 @@ static int read_backend(module_state *state, PyObject *backend, open_wishes *wis
         wishes->access = wishes->kind == FRAMEWORK_TORCH ? SFT_ACCESS_AUTO : SFT_ACCESS_READ;
         return 0;
     }
-    const char *name = text_argument("backend", backend);
-    if (name == NULL) {
+    if (check_text("backend", backend) < 0) {
         return -1;
     }
-    if (strcmp(name, "mmap") == 0) {
+    if (PyUnicode_CompareWithASCIIString(backend, "mmap") == 0) {
         wishes->access = SFT_ACCESS_MAP;
         return 0;
     }
-    if (strcmp(name, "pread") == 0) {
+    if (PyUnicode_CompareWithASCIIString(backend, "pread") == 0) {
         wishes->access = SFT_ACCESS_READ;
         return 0;
     }
@@ -56,8 +55,8 @@ static int read_backend(module_state *state, PyObject *backend, open_wishes *wis
 
 static int read_wishes(module_state *state, PyObject *framework_name, PyObject *device,
                        PyObject *backend, open_wishes *wishes) {
-    const char *name = text_argument("framework", framework_name);
-    if (name == NULL || framework_read_kind(state, name, &wishes->kind) < 0) {
+    if (check_text("framework", framework_name) < 0 ||
+        framework_read_kind(state, framework_name, &wishes->kind) < 0) {
         return -1;
     }
     wishes->device = device_read(state, device);
@@ -120,7 +119,7 @@ static PyObject *open_new(PyTypeObject *type, PyObject *args, PyObject *kwargs) 
 
 PyDoc_STRVAR(
     open_handle_doc,
-    "_safe_open_handle($module, file, framework, device='cpu', *, backend=None)\n"
+    "_safe_open_handle($module, f, framework, device='cpu', *, backend=None)\n"
     "--\n\n"
     "Opens a safetensors file that a file object reads.\n\n"
     "If the object has a descriptor (`fileno()`) that is used: not its `read()`, so that\n"
@@ -131,7 +130,7 @@ PyDoc_STRVAR(
     "object raises passes as it is.");
 
 static PyObject *open_handle(PyObject *module, PyObject *args, PyObject *kwargs) {
-    static char *names[] = {"file", "framework", "device", "backend", NULL};
+    static char *names[] = {"f", "framework", "device", "backend", NULL};
     module_state *state = PyModule_GetState(module);
     PyObject *file, *kind, *device = NULL, *backend = NULL;
     open_wishes wishes;
@@ -171,11 +170,12 @@ static PyObject *open_bytes(PyObject *module, PyObject *args, PyObject *kwargs) 
 /* ---- closing ---- */
 
 static void drop_handle(handle *file) {
-    if (file == NULL || file->with_python) {
+    if (file == NULL || file->from != NULL) {
         owner_drop(file == NULL ? NULL : &file->owner);
         return;
     }
-    Py_BEGIN_ALLOW_THREADS owner_drop(&file->owner);
+    Py_BEGIN_ALLOW_THREADS
+    owner_drop(&file->owner);
     Py_END_ALLOW_THREADS
 }
 
@@ -433,7 +433,7 @@ static PyObject *open_get_slice(PyObject *object, PyObject *const *args, Py_ssiz
 static int open_traverse(PyObject *object, visitproc visit, void *arg) {
     Py_VISIT(Py_TYPE(object));
     Py_VISIT((PyObject *)((open_object *)object)->maker);
-    return 0;
+    return handle_traverse(((open_object *)object)->file, visit, arg);
 }
 
 static void open_dealloc(PyObject *object) {
