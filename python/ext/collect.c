@@ -46,6 +46,13 @@ static int snapshot_take(PyObject *dict, snapshot *taken) {
 
 /* ---- tensors given as dicts ---- */
 
+/* The values of such a dict: new references, all taken before any of them is looked into. */
+typedef struct parts {
+    PyObject *data;
+    PyObject *dtype;
+    PyObject *shape;
+} parts;
+
 /*
  * A new reference to a dict's value, or NULL: with an exception only if something else went wrong
  * than that the key is not there.
@@ -67,18 +74,30 @@ static PyObject *needed_item_of(module_state *state, PyObject *dict, const char 
     return value;
 }
 
-static int take_dtype(module_state *state, PyObject *dict, PyObject *name, named_dtype *named) {
-    PyObject *given = needed_item_of(state, dict, "dtype", name);
-    int done = given == NULL ? -1 : argument_dtype(state, given, "tensor_dict", ALL_NAMES, named);
-    Py_XDECREF(given);
-    return done;
+static void drop_parts(parts *taken) {
+    Py_XDECREF(taken->data);
+    Py_XDECREF(taken->dtype);
+    Py_XDECREF(taken->shape);
 }
 
-static int take_shape(module_state *state, PyObject *dict, PyObject *name, held_tensor *held,
-                      uint32_t *rank) {
-    PyObject *given = needed_item_of(state, dict, "shape", name);
-    PyObject *tuple = given == NULL ? NULL : shape_tuple(given, "tensor_dict");
-    Py_XDECREF(given);
+static int take_parts(module_state *state, PyObject *dict, PyObject *name, parts *taken) {
+    *taken = (parts){.data = item_of(dict, "data")};
+    if (taken->data == NULL) {
+        return PyErr_Occurred() ? -1 : argument_refuse("tensor_dict", dict, "TensorSpec");
+    }
+    taken->dtype = needed_item_of(state, dict, "dtype", name);
+    if (taken->dtype != NULL) {
+        taken->shape = needed_item_of(state, dict, "shape", name);
+    }
+    if (taken->shape == NULL) {
+        drop_parts(taken);
+        return -1;
+    }
+    return 0;
+}
+
+static int take_shape(PyObject *given, held_tensor *held, uint32_t *rank) {
+    PyObject *tuple = shape_tuple(given, "tensor_dict");
     if (tuple == NULL) {
         return -1;
     }
@@ -104,13 +123,13 @@ static int take_bytes(PyObject *data, PyObject *name, Py_buffer *buffer) {
 }
 
 /* What was taken before a failure stays in `held`, for collected_tensors_free(). */
-static int take_parts(module_state *state, PyObject *dict, PyObject *data, PyObject *name,
-                      held_tensor *held, sft_tensor_data *tensor) {
+static int read_parts(module_state *state, const parts *taken, PyObject *name, held_tensor *held,
+                      sft_tensor_data *tensor) {
     named_dtype named;
-    if (take_shape(state, dict, name, held, &tensor->rank) < 0 ||
-        take_dtype(state, dict, name, &named) < 0 ||
+    if (take_shape(taken->shape, held, &tensor->rank) < 0 ||
+        argument_dtype(state, taken->dtype, "tensor_dict", ALL_NAMES, &named) < 0 ||
         shape_unpack(state, named, held->shape, tensor->rank) < 0 ||
-        take_bytes(data, name, &held->buffer) < 0) {
+        take_bytes(taken->data, name, &held->buffer) < 0) {
         return -1;
     }
     tensor->dtype = named.dtype;
@@ -120,24 +139,28 @@ static int take_parts(module_state *state, PyObject *dict, PyObject *data, PyObj
     return 0;
 }
 
-static int take_dict(module_state *state, collected_tensors *collected, PyObject *dict,
-                     PyObject *name, sft_tensor_data *tensor) {
-    PyObject *data = item_of(dict, "data");
-    if (data == NULL) {
-        return PyErr_Occurred() ? -1 : argument_refuse("tensor_dict", dict, "TensorSpec");
-    }
+static held_tensor *hold(collected_tensors *collected) {
     if (collected->held == NULL) {
         collected->held = PyMem_New(held_tensor, (size_t)collected->snapshot.count);
         if (collected->held == NULL) {
             PyErr_NoMemory();
-            Py_DECREF(data);
-            return -1;
+            return NULL;
         }
     }
     held_tensor *held = &collected->held[collected->held_count++];
     *held = (held_tensor){.shape = NULL};
-    int done = take_parts(state, dict, data, name, held, tensor);
-    Py_DECREF(data);
+    return held;
+}
+
+static int take_dict(module_state *state, collected_tensors *collected, PyObject *dict,
+                     PyObject *name, sft_tensor_data *tensor) {
+    parts taken;
+    if (take_parts(state, dict, name, &taken) < 0) {
+        return -1;
+    }
+    held_tensor *held = hold(collected);
+    int done = held == NULL ? -1 : read_parts(state, &taken, name, held, tensor);
+    drop_parts(&taken);
     return done;
 }
 

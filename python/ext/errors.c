@@ -57,7 +57,8 @@ static const char *plain_sentence(const char *kind) {
         {"TensorInvalidInfo", "invalid shape, data type, or offset for tensor"},
         {"MetadataIncompleteBuffer", "incomplete metadata, file not fully covered"},
         {"ValidationOverflow", "overflow computing buffer size from shape and/or element type"},
-        {"MisalignedSlice", "the slice does not end up at a byte boundary"},
+        {"MisalignedSlice", "The slice is slicing for subbytes dtypes, and the slice does not end up "
+                            "at a byte boundary, this is invalid."},
     };
     for (size_t i = 0; i < sizeof sentences / sizeof sentences[0]; i++) {
         if (strcmp(sentences[i][0], kind) == 0) {
@@ -79,7 +80,8 @@ static PyObject *json_sentence(const sft_error *error) {
     }
     PyObject *sentence =
         PyUnicode_FromFormat("invalid JSON in header: %U at line %llu column %llu", text,
-                             (unsigned long long)error->line, (unsigned long long)error->column);
+                             (unsigned long long)(error->line == 0 ? 1 : error->line),
+                             (unsigned long long)error->column);
     Py_DECREF(text);
     return sentence;
 }
@@ -125,6 +127,10 @@ static const char *prefix_of(operation doing) {
 /* What failed when a file was made; the Rust implementation numbers the system's reason too. */
 static PyObject *writing_message(const sft_error *error, PyObject *text, PyObject *file) {
     const char *prefix = prefix_of(SERIALIZING);
+    if (error->system_error != 0 && file == Py_None) { /* a path without a character */
+        return PyUnicode_FromFormat("%sI/O error: %U (os error %d)", prefix, text,
+                                    error->system_error);
+    }
     if (error->system_error != 0) {
         return PyUnicode_FromFormat("%sI/O error: %U (os error %d) at path \"%S\"", prefix, text,
                                     error->system_error, file);
