@@ -1,7 +1,7 @@
 """The extension: files, slices and the writer, over libsft."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from types import EllipsisType, TracebackType
 from typing import Any, Literal, Protocol, TypeAlias, TypedDict, final, type_check_only
 
@@ -30,12 +30,6 @@ class _Entry(TypedDict):
     dtype: str
     shape: list[int]
     data: bytearray
-
-@type_check_only
-class _RawTensor(TypedDict):
-    dtype: str
-    shape: Sequence[int]
-    data: Buffer
 
 # A file that says its descriptor, or one that can be read at any place.
 @type_check_only
@@ -113,13 +107,13 @@ def open_bytes(
     *,
     copy: bool = True,
 ) -> safe_open: ...
-def deserialize(bytes: Buffer) -> list[tuple[str, _Entry]]: ...
+def deserialize(bytes: Buffer) -> list[tuple[str, _Entry]]: ...  # noqa: A002
 def serialize(
-    tensor_dict: Mapping[str, TensorSpec] | Mapping[str, _RawTensor],
+    tensor_dict: Mapping[str, TensorSpec | Mapping[str, Any]],
     metadata: Mapping[str, str] | None = None,
 ) -> bytes: ...
 def serialize_file(
-    tensor_dict: Mapping[str, TensorSpec] | Mapping[str, _RawTensor],
+    tensor_dict: Mapping[str, TensorSpec | Mapping[str, Any]],
     filename: str | bytes | os.PathLike[str],
     metadata: Mapping[str, str] | None = None,
     *,
@@ -132,7 +126,7 @@ class StreamWriter:
     def __new__(
         cls,
         path: str | os.PathLike[str],
-        specs: Sequence[tuple[str, str, Sequence[int]]],
+        specs: Iterable[tuple[str, str, Sequence[int]]],
         metadata: Mapping[str, str] | None = None,
         durable: bool = False,
         alignment: int = 0,
