@@ -60,6 +60,7 @@ def test_every_type_both_ways(dtype: Dtype, backend: str | None, tmp_path: Path)
     assert part.tobytes() == np.asarray(arrays["matrix"])[1:, :2].tobytes()
 
 
+@pytest.mark.filterwarnings("ignore:overflow encountered in cast")
 @pytest.mark.parametrize("dtype", WIDE, ids=lambda dtype: dtype.name)
 def test_wide_types_both_ways(dtype: Dtype) -> None:
     """JAX has 64-bit types only if it is told so."""

@@ -133,6 +133,20 @@ def test_large_copies_are_made_one_at_a_time(tmp_path: Path) -> None:
     assert sn.load_file(tmp_path / "x")["a5"].shape == (4096, 1024)
 
 
+@pytest.mark.parametrize("limit", [0, 1 << 30], ids=["one by one", "at once"])
+def test_durable_and_aligned_files(
+    limit: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sn, "_COPY_LIMIT", limit)
+    arrays = {"a": np.arange(6).reshape(2, 3).T}
+    sn.save_file(arrays, tmp_path / "x", durable=True, alignment=4096)
+    data = (tmp_path / "x").read_bytes()
+    assert (8 + int.from_bytes(data[:8], "little")) % 4096 == 0
+    assert_same(sn.load(data), arrays)
+    with pytest.raises(safetensors.SafetensorError, match="alignment"):
+        sn.save_file(arrays, tmp_path / "y", alignment=3)
+
+
 def test_neither_dict_nor_arrays_are_changed(tmp_path: Path) -> None:
     arrays = {"b": np.arange(3).astype(">i4"), "a": np.zeros((2, 3), order="F")}
     metadata = {"k": "v"}

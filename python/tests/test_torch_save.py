@@ -31,6 +31,14 @@ def test_neither_dict_is_changed(tmp_path: Path) -> None:
     assert metadata_of(tmp_path / "x") == {"k": "v"}
 
 
+def test_durable_and_aligned_files(tmp_path: Path) -> None:
+    tensors = {"a": torch.arange(6), "b": torch.ones(3, dtype=torch.int8)}
+    st.save_file(tensors, tmp_path / "x", durable=True, alignment=4096)
+    data = (tmp_path / "x").read_bytes()
+    assert (8 + int.from_bytes(data[:8], "little")) % 4096 == 0
+    assert torch.equal(st.load(data)["a"], tensors["a"])
+
+
 def test_parameters_and_tensors_that_want_gradients() -> None:
     weight = torch.nn.Parameter(torch.arange(3.0))
     grad = torch.arange(3.0, requires_grad=True)
@@ -106,6 +114,7 @@ def test_halves_of_one_memory_are_no_sharing() -> None:
     assert loaded["low"].tolist() + loaded["high"].tolist() == list(range(10))
 
 
+@pytest.mark.filterwarnings("ignore:torch.quantize_per_tensor")
 @pytest.mark.parametrize("name", ["complex128", "quint8"])
 def test_types_that_the_format_lacks(name: str) -> None:
     if name == "quint8":

@@ -44,7 +44,7 @@ _CODE_OF = {name: code for code, name in _NAMES.items()} | {"bool_": "BOOL"}
 def stream_file(
     path: str | os.PathLike[str],
     specs: Mapping[str, Any],
-    metadata: Mapping[str, str] | None = None,
+    metadata: dict[str, str] | None = None,
     *,
     durable: bool = False,
     alignment: int = 0,
@@ -102,7 +102,7 @@ class StreamWriter:
         self,
         path: str | os.PathLike[str],
         declared: Mapping[str, _Kind],
-        metadata: Mapping[str, str] | None,
+        metadata: dict[str, str] | None,
         durable: bool,
         alignment: int,
     ) -> None:
@@ -110,7 +110,7 @@ class StreamWriter:
         self._writer = _sft.StreamWriter(
             path,
             [(name, kind.code, kind.shape) for name, kind in self._declared.items()],
-            None if metadata is None else dict(metadata),
+            metadata,
             durable,
             alignment,
         )

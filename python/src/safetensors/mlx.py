@@ -44,6 +44,9 @@ def save_file(
     tensors: Mapping[str, mx.array],
     filename: str | os.PathLike[str],
     metadata: dict[str, str] | None = None,
+    *,
+    durable: bool = False,
+    alignment: int = 0,
 ) -> None:
     """Writes the arrays to a safetensors file.
 
@@ -54,11 +57,16 @@ def save_file(
         tensors: as for `save`.
         filename: the file to write or replace.
         metadata: text to keep in the header, by key.
+        durable: return only when the file and its folder have reached the disk.
+        alignment: the data starts at a multiple of so many bytes: a power of two, from 8 to 2**20.
+            0 means 8.
 
     Raises:
         What `save` raises, and SafetensorError or OSError if the file cannot be written.
     """
-    numpy.save_file(_mx2np(tensors), filename, metadata=metadata)
+    numpy.save_file(
+        _mx2np(tensors), filename, metadata=metadata, durable=durable, alignment=alignment
+    )
 
 
 def load(data: Buffer, *, copy: bool = True) -> dict[str, mx.array]:

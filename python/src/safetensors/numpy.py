@@ -81,6 +81,9 @@ def save_file(
     tensor_dict: dict[str, Array],
     filename: str | os.PathLike[str],
     metadata: dict[str, str] | None = None,
+    *,
+    durable: bool = False,
+    alignment: int = 0,
 ) -> None:
     """Writes the arrays to a safetensors file, straight from their memory.
 
@@ -92,16 +95,25 @@ def save_file(
         tensor_dict: as for `save`.
         filename: the file to write or replace.
         metadata: text to keep in the header, by key.
+        durable: return only when the file and its folder have reached the disk.
+        alignment: the data starts at a multiple of so many bytes: a power of two, from 8 to 2**20.
+            0 means 8.
 
     Raises:
         What `save` raises, and SafetensorError or OSError if the file cannot be written.
     """
     arrays = _arrays(tensor_dict)
     if sum(array.nbytes for array in arrays.values() if not _is_plain(array)) > _COPY_LIMIT:
-        _write_one_by_one(arrays, filename, metadata)
+        _write_one_by_one(arrays, filename, metadata, durable, alignment)
         return
     keep_alive: list[Array] = []
-    serialize_file(_flatten(arrays, keep_alive), filename, metadata=metadata)
+    serialize_file(
+        _flatten(arrays, keep_alive),
+        filename,
+        metadata=metadata,
+        durable=durable,
+        alignment=alignment,
+    )
 
 
 def load(data: Buffer, *, copy: bool = True) -> dict[str, Array]:
@@ -160,13 +172,17 @@ def _flatten(
 
 
 def _write_one_by_one(
-    arrays: dict[str, Array], filename: str | os.PathLike[str], metadata: dict[str, str] | None
+    arrays: dict[str, Array],
+    filename: str | os.PathLike[str],
+    metadata: dict[str, str] | None,
+    durable: bool,
+    alignment: int,
 ) -> None:
     """Writes arrays of which several must be copied, with one copy at a time in memory."""
     from ._stream import stream_file
 
     specs = {name: (_dtype_name(name, array), array.shape) for name, array in arrays.items()}
-    with stream_file(filename, specs, metadata) as writer:
+    with stream_file(filename, specs, metadata, durable=durable, alignment=alignment) as writer:
         for name, array in arrays.items():
             writer.write(name, array)
 

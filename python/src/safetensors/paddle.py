@@ -76,6 +76,9 @@ def save_file(
     tensors: dict[str, paddle.Tensor],
     filename: str | os.PathLike[str],
     metadata: dict[str, str] | None = None,
+    *,
+    durable: bool = False,
+    alignment: int = 0,
 ) -> None:
     """Writes the tensors to a safetensors file, straight from their memory.
 
@@ -86,12 +89,21 @@ def save_file(
         tensors: as for `save`.
         filename: the file to write or replace.
         metadata: text to keep in the header, by key.
+        durable: return only when the file and its folder have reached the disk.
+        alignment: the data starts at a multiple of so many bytes: a power of two, from 8 to 2**20.
+            0 means 8.
 
     Raises:
         What `save` raises, and SafetensorError or OSError if the file cannot be written.
     """
     keep_alive: list[Any] = []
-    serialize_file(_flatten(tensors, keep_alive), filename, metadata=metadata)
+    serialize_file(
+        _flatten(tensors, keep_alive),
+        filename,
+        metadata=metadata,
+        durable=durable,
+        alignment=alignment,
+    )
 
 
 def load(data: Buffer, device: str | int = "cpu", *, copy: bool = True) -> dict[str, paddle.Tensor]:
