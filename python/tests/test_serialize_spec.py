@@ -132,7 +132,7 @@ def test_packed_four_bits() -> None:
     with pytest.raises(SafetensorError, match="does not fit in 64 bits"):
         TensorSpec(shape=(2**63,), data_len=6, **packed)
     # A shape without dimensions is one element: half a byte.
-    with pytest.raises(SafetensorError, match=r"byte boundary \(MisalignedSlice\)"):
+    with pytest.raises(SafetensorError, match="MisalignedSlice"):
         serialize({"a": TensorSpec(shape=(), data_len=1, **packed)})
 
 
