@@ -13,6 +13,7 @@ import importlib
 import shutil
 import tempfile
 import textwrap
+from collections import deque
 from dataclasses import dataclass
 from typing import Any
 
@@ -128,12 +129,17 @@ def surroundings(tree: ast.Module) -> dict[str, Any]:
     return scope
 
 
+# A TensorSpec keeps nothing alive, and pieces drop their buffers before they use what these say.
+kept: deque[Any] = deque(maxlen=256)
+
+
 class Buffer:
     """Bytes at an address that stays, and the TensorSpec for them."""
 
     def __init__(self, data: bytes) -> None:
         self.memory = ctypes.create_string_buffer(data, max(len(data), 1))
         self.size = len(data)
+        kept.append(self.memory)
 
     def spec(self, dtype: str, shape: Any, **changes: Any) -> Any:
         """A TensorSpec for the bytes; `changes` replace its arguments."""
