@@ -25,7 +25,7 @@ quietly() {
 state() {
   "$python" -VV
   printf '%s\n' "${CC-} ${CFLAGS-}"
-  find "${sources[@]}" -type f ! -name '*.pyc' -print0 | sort -z | xargs -0 sha256sum
+  find "${sources[@]}" -type f ! -name '*.pyc' ! -path '*/.*' -print0 | sort -z | xargs -0 sha256sum
 }
 
 # build KIND FROM TO OPTION... - makes a wheel or an sdist of the folder FROM in the folder TO.

@@ -46,6 +46,10 @@ python3-dev py.h
 venv tools
 END
     ;;
+  core) # the environment of the tests in Python that need NumPy alone
+    group package
+    echo 'venv core'
+    ;;
   base) # the environment of the tests in Python: every framework, the peer, and our own package
     group package
     cat <<'END'
@@ -78,10 +82,10 @@ libc6-dbg /usr/lib/debug/.build-id
 strace strace
 fish fish
 zsh zsh
-venv core
 venv demo
 ours demo
 END
+    group core
     group base
     ;;
   fuzz)

@@ -69,11 +69,13 @@ valgrind() {
 
 # run_python PART PYTHON ARGUMENT... - runs pytest.
 run_python() {
-  local part=$1 python=$2
+  local part=$1 python=$2 code=0
   shift 2
-  "$python" -m pytest --quiet --junitxml="$results/$part.xml" "$@"
+  "$python" -m pytest --quiet --junitxml="$results/$part.xml" "$@" || code=$?
   # 1 says that tests failed, which the XML tells too; all others are trouble of another kind.
-  [ $? -le 1 ] || broken+=("$part")
+  if [ "$code" -gt 1 ] || [ ! -s "$results/$part.xml" ]; then
+    broken+=("$part")
+  fi
 }
 
 python() {
@@ -97,9 +99,20 @@ python-sanitize() {
   for library in libasan.so libubsan.so libstdc++.so; do
     runtime+=("$(realpath "$(gcc -print-file-name=$library)")")
   done
-  SFT_SANITIZE=1 PYTHONMALLOC=malloc PYTHONPATH=$PWD/$folder/site \
-    LD_PRELOAD="$(IFS=:; echo "${runtime[*]}")" ASAN_OPTIONS="$ASAN_OPTIONS:detect_leaks=0" \
+  # The peer is not under test: it runs as it is.
+  local peer=$PWD/$folder/peer report=$results/python-sanitize.report
+  printf '#!/bin/sh\nexec env -u LD_PRELOAD -u PYTHONMALLOC %q "$@"\n' \
+    "$PWD/build/venv/peer/bin/python" >"$peer"
+  chmod +x "$peer"
+  # pytest takes what is printed, so the sanitizers write to files, one for each process they end.
+  SFT_PEER_PYTHON=$peer SFT_SANITIZE=1 PYTHONMALLOC=malloc PYTHONPATH=$PWD/$folder/site \
+    LD_PRELOAD="$(IFS=:; echo "${runtime[*]}")" UBSAN_OPTIONS="$UBSAN_OPTIONS:log_path=$report" \
+    ASAN_OPTIONS="$ASAN_OPTIONS:detect_leaks=0:allocator_may_return_null=1:log_path=$report" \
     run_python python-sanitize "$python" python/tests
+  if compgen -G "$report.*" >/dev/null; then
+    head -n 60 "$report".*
+    broken+=(python-sanitize)
+  fi
 }
 
 if [ $# -eq 0 ]; then

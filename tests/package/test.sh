@@ -50,7 +50,7 @@ wheel_is_the_package() {
   listing "$work"/dist/*.whl | sed "s|^safetensors-[^/]*\.dist-info|INFO|; s|_sft\..*\.so$|_sft.so|" |
     sort >"$work/got"
   {
-    (cd python/src && find safetensors -type f ! -name '*.pyc')
+    (cd python/src && find safetensors -type f ! -name '*.pyc' ! -path '*/.*')
     printf '%s\n' safetensors/_sft.so INFO/METADATA INFO/RECORD INFO/WHEEL INFO/licenses/LICENSE
   } | sort >"$work/wanted"
   diff "$work/wanted" "$work/got"
@@ -60,7 +60,7 @@ sdist_has_the_library() {
   listing "$work"/dist/*.tar.gz | sort >"$work/got"
   {
     find CMakeLists.txt cmake include src -type f | sed 's|^|libsft/|'
-    (cd python && find CMakeLists.txt pyproject.toml README.md LICENSE ext src -type f ! -name '*.pyc')
+    (cd python && find CMakeLists.txt pyproject.toml README.md LICENSE ext src -type f ! -name '*.pyc' ! -path '*/.*')
     (cd python && find LICENSE)
     printf '%s\n' libsft/LICENSE PKG-INFO
   } | sort -u >"$work/wanted"
