@@ -30,6 +30,12 @@ def test_the_module_of_the_rust_extension() -> None:
         assert getattr(rust, name) is getattr(safetensors, name)
 
 
+def test_importing_the_package_brings_that_module_along() -> None:
+    code = "import safetensors; print(safetensors._safetensors_rust.SafetensorError.__name__)"
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert out.stdout.strip() == "SafetensorError"
+
+
 def test_the_error_can_be_found_and_pickled() -> None:
     error = safetensors.SafetensorError
     assert getattr(sys.modules[error.__module__], error.__name__) is error

@@ -13,7 +13,7 @@ LINTED = Path(__file__).resolve().parents[2] / "build" / "venv" / "lint" / "bin"
 
 GOOD = """
 from pathlib import Path
-from typing import assert_type
+from typing_extensions import assert_type
 
 import numpy as np
 
@@ -62,7 +62,7 @@ TensorSpec("float32", [1], 0, 4)
 """
 
 TORCH = """
-from typing import assert_type
+from typing_extensions import assert_type
 
 import torch
 

@@ -8,8 +8,11 @@ This is the package `safetensors` over libsft, the format in C: `__version__` en
 libsft's version.
 """
 
+from . import _safetensors_rust
 from ._errors import DtypeError
-from ._sft import (
+
+# By this name, so that programs which import only the package find the module in it too.
+from ._safetensors_rust import (
     SafetensorError,
     TensorSpec,
     __version__,
@@ -28,6 +31,7 @@ __all__ = [
     "TensorSpec",
     "__version__",
     "_safe_open_handle",
+    "_safetensors_rust",
     "deserialize",
     "safe_open",
     "serialize",

@@ -19,7 +19,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ._errors import cannot_load, cannot_save
-from ._sft import SafetensorError, TensorSpec, open_bytes, safe_open, serialize, serialize_file
+from ._sft import (
+    SafetensorError,
+    TensorSpec,
+    open_bytes,
+    safe_open,
+    serialize,
+    serialize_file,
+)
+from ._sft import (
+    deserialize as deserialize,  # also looked up here
+)
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer

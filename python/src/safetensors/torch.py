@@ -178,7 +178,7 @@ def load_file(
         tensors: dict[str, torch.Tensor] = file.get_tensors()
         if types_changed():
             for name, tensor in tensors.items():
-                dtype = _getdtype(file.get_slice(name).get_dtype())
+                dtype = _TYPES.get(file.get_slice(name).get_dtype(), tensor.dtype)
                 tensors[name] = tensor if tensor.dtype == dtype else tensor.view(dtype)
     return tensors
 
