@@ -1,4 +1,4 @@
-"""PyTorch's distributed checkpoints in the format of the hub are written and read on this package."""
+"""PyTorch writes and reads distributed checkpoints, in the layout of the hub, on this package."""
 
 from __future__ import annotations
 
