@@ -290,3 +290,15 @@ int index_select(module_state *state, PyObject *index, const sft_tensor *tensor,
     Py_XDECREF(items);
     return done;
 }
+
+PyObject *index_slice(const sft_range *range) {
+    PyObject *start = PyLong_FromLongLong(range->start);
+    PyObject *stop = PyLong_FromLongLong(range->stop);
+    PyObject *step = PyLong_FromLongLong(range->step);
+    PyObject *slice =
+        start != NULL && stop != NULL && step != NULL ? PySlice_New(start, stop, step) : NULL;
+    Py_XDECREF(start);
+    Py_XDECREF(stop);
+    Py_XDECREF(step);
+    return slice;
+}

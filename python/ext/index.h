@@ -49,6 +49,9 @@ int index_select(module_state *state, PyObject *index, const sft_tensor *tensor,
 int index_narrow(module_state *state, PyObject *index, const sft_tensor *tensor,
                  const uint64_t *shape, uint64_t packing, selection *part);
 
+/* The Python slice that is a range with all its bounds. Returns a new reference, or NULL. */
+PyObject *index_slice(const sft_range *range);
+
 /* Drops what a selection holds. */
 static inline void index_clear(selection *part) {
     Py_CLEAR(part->rest);

@@ -112,15 +112,7 @@ static int narrow_number(narrowing *self, Py_ssize_t at, uint32_t dimension) {
 /* Every other byte is no range of the elements in it: torch picks the bytes from all. */
 static int leave_steps(narrowing *self, Py_ssize_t at, const sft_range *range) {
     self->any_left = true;
-    PyObject *start = PyLong_FromLongLong(range->start);
-    PyObject *stop = PyLong_FromLongLong(range->stop);
-    PyObject *step = PyLong_FromLongLong(range->step);
-    PyObject *slice =
-        start != NULL && stop != NULL && step != NULL ? PySlice_New(start, stop, step) : NULL;
-    Py_XDECREF(start);
-    Py_XDECREF(stop);
-    Py_XDECREF(step);
-    return leave(self, at, slice);
+    return leave(self, at, index_slice(range));
 }
 
 static int narrow_slice(narrowing *self, Py_ssize_t at, uint32_t dimension) {

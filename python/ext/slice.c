@@ -7,9 +7,11 @@
 #include "dtypes.h"
 #include "errors.h"
 #include "index.h"
+#include "slice_read.h"
 
 typedef struct slice_object {
-    PyObject_HEAD handle *handle;
+    PyObject_HEAD
+    handle *file;
     placed_tensor place;
     framework *framework;
     PyObject *name;
@@ -53,22 +55,6 @@ static PyObject *get_dtype(slice_object *self, PyObject *Py_UNUSED(none)) {
 
 /* ---- a part of it ---- */
 
-static int read_into(slice_object *self, const selection *part, block *memory) {
-    sft_error error;
-    /* Bytes that come from a Python object are fetched by code that needs the interpreter. */
-    PyThreadState *saved = self->handle->with_python ? NULL : PyEval_SaveThread();
-    sft_status status = sft_read_slice(self->place.file, self->place.tensor, part->ranges,
-                                       part->count, memory->memory, part->bytes, &error);
-    if (saved != NULL) {
-        PyEval_RestoreThread(saved);
-    }
-    if (status != SFT_OK) {
-        handle_raise(state_of((PyObject *)self), self->handle, &error);
-        return -1;
-    }
-    return 0;
-}
-
 /* The tensor of the part's bytes alone, in memory of its own. */
 static PyObject *read_part(slice_object *self, const selection *part) {
     block *memory = block_new(part->bytes > 0 ? part->bytes : 1);
@@ -76,7 +62,8 @@ static PyObject *read_part(slice_object *self, const selection *part) {
         return PyErr_NoMemory();
     }
     PyObject *tensor = NULL;
-    if (read_into(self, part, memory) == 0) {
+    if (slice_read(state_of((PyObject *)self), self->file, self->place, part, memory->memory) ==
+        0) {
         tensor =
             framework_tensor(self->framework, &memory->owner, memory->memory,
                              self->place.tensor->dtype, part->shape, part->rank, true, self->name);
@@ -88,8 +75,8 @@ static PyObject *read_part(slice_object *self, const selection *part) {
 /* All of the tensor where it is mapped. Touches none of its bytes. */
 static PyObject *map_all(slice_object *self, void *data) {
     const sft_tensor *tensor = self->place.tensor;
-    return framework_tensor(self->framework, &self->handle->owner, data, tensor->dtype,
-                            tensor->shape, tensor->rank, true, self->name);
+    return framework_tensor(self->framework, &self->file->owner, data, tensor->dtype, tensor->shape,
+                            tensor->rank, true, self->name);
 }
 
 /* Takes the tensor over; its item of the index. */
@@ -137,7 +124,10 @@ static PyObject *torch_read(slice_object *self, PyObject *index) {
         shape[i] = tensor->shape[i];
     }
     if (packing > 1 && tensor->rank > 0) {
-        shape[tensor->rank - 1] /= packing;
+        uint64_t *last = &shape[tensor->rank - 1];
+        /* What torch cannot hold whole, it is not given in parts: framework_tensor() says why. */
+        index = *last % packing == 0 ? index : Py_Ellipsis;
+        *last /= packing;
     }
     selection part;
     if (index_narrow(state_of((PyObject *)self), index, tensor, shape, packing, &part) < 0) {
@@ -161,15 +151,8 @@ static PyObject *numpy_index(const selection *part) {
     PyObject *items = PyTuple_New((Py_ssize_t)part->count + 1);
     for (uint32_t i = 0; items != NULL && i < part->count; i++) {
         const sft_range *range = &part->ranges[i];
-        PyObject *start = PyLong_FromLongLong(range->start);
-        PyObject *stop = PyLong_FromLongLong(range->stop);
-        PyObject *step = PyLong_FromLongLong(range->step);
-        PyObject *item = start == NULL || stop == NULL || step == NULL ? NULL
-                         : range->kind == SFT_INDEX                    ? Py_NewRef(start)
-                                                    : PySlice_New(start, stop, step);
-        Py_XDECREF(start);
-        Py_XDECREF(stop);
-        Py_XDECREF(step);
+        PyObject *item =
+            range->kind == SFT_INDEX ? PyLong_FromLongLong(range->start) : index_slice(range);
         if (item == NULL) {
             Py_CLEAR(items);
         } else {
@@ -227,7 +210,7 @@ PyObject *slice_new(module_state *state, handle *source, placed_tensor place, fr
         return NULL;
     }
     owner_hold(&source->owner);
-    self->handle = source;
+    self->file = source;
     self->place = place;
     self->framework = (framework *)Py_NewRef((PyObject *)maker);
     self->name = Py_NewRef(name);
@@ -240,13 +223,13 @@ static int slice_traverse(slice_object *self, visitproc visit, void *arg) {
     Py_VISIT(Py_TYPE(self));
     Py_VISIT((PyObject *)self->framework);
     Py_VISIT(self->name);
-    return 0;
+    return handle_traverse(self->file, visit, arg);
 }
 
 static void slice_dealloc(slice_object *self) {
     PyTypeObject *type = Py_TYPE(self);
     PyObject_GC_UnTrack(self);
-    owner_drop(&self->handle->owner);
+    owner_drop(&self->file->owner);
     Py_DECREF((PyObject *)self->framework);
     Py_DECREF(self->name);
     PyObject_GC_Del(self);

@@ -173,6 +173,19 @@ def test_torch_dtypes(tmp_path: Path, dtype: Any, backend: str | None) -> None:
             assert torch.equal(got, expected.reshape(-1)), index
 
 
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_torch_has_no_half_bytes(tmp_path: Path, backend: str | None) -> None:
+    """Of a tensor that torch cannot hold, for its rows end within a byte, it gets no part either."""
+    pytest.importorskip("torch")
+    path = tmp_path / "x.safetensors"
+    path.write_bytes(encode({"x": random_tensor(Random(3), DTYPE["F4"], (4, 3))}))
+    with safe_open(path, "pt", backend=backend) as file:
+        part = file.get_slice("x")
+        for index in (..., 0, (slice(None), slice(0, 1)), (slice(0, 2), 0)):
+            with pytest.raises(SafetensorError, match="last dim be divisible by 2"):
+                part[index]
+
+
 @pytest.mark.parametrize("framework", ["np", "flax"])
 @pytest.mark.parametrize(
     ("index", "named"),
