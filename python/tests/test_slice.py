@@ -126,7 +126,8 @@ def outcome(action: Callable[[], Any]) -> Any:
 def test_torch_takes_what_torch_takes(model: str) -> None:
     torch = pytest.importorskip("torch")
     items = [item.strip() for item in TORCH_ITEMS if item.strip()]
-    chosen = [(a,) for a in items] + list(itertools.product(items, items))
+    chosen: list[tuple[str, ...]] = [(item,) for item in items]
+    chosen += itertools.product(items, items)
     chosen += Random(7).sample(list(itertools.product(items, repeat=3)), 2500)
     with safe_open(model, "pt", backend="pread") as file:
         full = file.get_tensor("cube")
@@ -175,7 +176,7 @@ def test_torch_dtypes(tmp_path: Path, dtype: Any, backend: str | None) -> None:
 
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_torch_has_no_half_bytes(tmp_path: Path, backend: str | None) -> None:
-    """Of a tensor that torch cannot hold, for its rows end within a byte, it gets no part either."""
+    """Of a tensor that torch cannot hold, for its rows end within a byte, it gets no part."""
     pytest.importorskip("torch")
     path = tmp_path / "x.safetensors"
     path.write_bytes(encode({"x": random_tensor(Random(3), DTYPE["F4"], (4, 3))}))
@@ -196,7 +197,7 @@ def test_torch_has_no_half_bytes(tmp_path: Path, backend: str | None) -> None:
         ((slice(None), slice(None, None, 2)), ":, ::2"),
     ],
 )
-def test_a_cut_through_a_byte(tmp_path: Path, framework: str, index: Any, named: str) -> None:
+def test_a_cut_through_a_byte(tmp_path: Path, framework: Any, index: Any, named: str) -> None:
     if framework == "flax":
         pytest.importorskip("jax")
     path = tmp_path / "x.safetensors"
