@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +18,9 @@ import operations
 import pytest
 import safetensors
 from deviations import DEVIATIONS, without_kind, without_layout
-from operations import Outcome, Raised, Returned
+from operations import Died, Outcome, Raised, Returned
 from process import Process
+from samples import encode, numbers
 
 ROOT = Path(__file__).resolve().parents[2]
 PEER_VERSION = "0.8.0"
@@ -143,3 +144,28 @@ def both(peer: Process) -> Both:
 needs_proc = pytest.mark.skipif(
     not Path("/proc/self/statm").exists(), reason="what a process holds is counted in /proc"
 )
+
+
+@pytest.fixture(scope="module")
+def survives() -> Iterator[Callable[..., Outcome]]:
+    """Runs a piece that must not kill its process; returns how it ended."""
+    process = Process(sys.executable)
+
+    def run(source: str, **names: object) -> Outcome:
+        outcome = process.run(source, **names)
+        assert not isinstance(outcome, Died), f"{outcome}:\n{source}\n{process.said()}"
+        assert not (isinstance(outcome, Raised) and outcome.kind in ("NameError", "SystemError")), (
+            f"{outcome}:\n{source}"
+        )
+        return outcome
+
+    yield run
+    process.close()
+
+
+@pytest.fixture
+def small_file(tmp_path: Path) -> str:
+    """A small file."""
+    file = tmp_path / "x"
+    file.write_bytes(encode({"a": numbers((3, 4)), "b": numbers((5,))}, {"k": "v"}))
+    return str(file)

@@ -24,7 +24,8 @@ SENTENCES = {
     "TensorInvalidInfo": r"invalid shape, data type, or offset for tensor",
     "MetadataIncompleteBuffer": r"incomplete metadata, file not fully covered",
     "ValidationOverflow": r"overflow computing buffer size from shape and/or element type",
-    "MisalignedSlice": r"the slice does not end up at a byte boundary",
+    "MisalignedSlice": r"The slice is slicing for subbytes dtypes, and the slice does not end up "
+    r"at a byte boundary, this is invalid\.",
 }
 PREFIX = r"Error while (?:de)?serializing(?: header)?: "
 
@@ -178,6 +179,10 @@ DEVIATIONS = {
         "The same kind of defect; ours tells in its own words what in the JSON is wrong.",
         same_defect,
     ),
+    "device-refusal": Deviation(
+        "A device that is not there: torch's own refusal, which depends on how it is asked.",
+        refused("RuntimeError", "AssertionError"),
+    ),
     "devices": Deviation(
         "A torch.device names a device as well as its text does.",
         accepted,
@@ -185,6 +190,10 @@ DEVIATIONS = {
     "dtype-codes": Deviation(
         "TensorSpec lists the types there are; also the names of headers may be taken.",
         lambda peer, ours: accepted(peer, ours) or refused("SafetensorError")(peer, ours),
+    ),
+    "empty-metadata": Deviation(
+        "With neither tensors nor entries of metadata the peer writes what is no JSON.",
+        lambda peer, ours: isinstance(peer, Returned) and isinstance(ours, Returned),
     ),
     "extension-dtypes": Deviation(
         "numpy has bfloat16 and the eight-bit floats through ml_dtypes; the peer has them not.",
@@ -263,6 +272,10 @@ DEVIATIONS = {
         "Duplicate keys, tensors in array form, dtypes in map form and more than 64 dimensions are "
         "refused, though the peer takes them; with another defect beside, either may be named.",
         refused_or_declined,
+    ),
+    "tied-views": Deviation(
+        "Tied weights that do not lie in one piece are compared too; the peer fails within.",
+        lambda peer, ours: isinstance(peer, Raised) and "view size" in peer.text,
     ),
     "torch-pread": Deviation(
         "torch's own indexing is the rule with either backend; the peer's pread knows less.",

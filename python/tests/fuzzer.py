@@ -24,6 +24,8 @@ from typing import Any
 from safetensors import _sft
 from samples import DTYPES, encode, random_tensors
 
+SPECIAL = ("__enter__", "__exit__", "__init__", "__eq__", "__hash__", "__repr__")
+
 
 class Index:
     """An integer that does something when asked for."""
@@ -178,8 +180,7 @@ class Chance:
         if owner is _sft:
             return name != "TensorSpec" and callable(getattr(_sft, name, None))
         ours = type(owner).__module__.startswith("safetensors") or "safe" in type(owner).__name__
-        return ours and (not name.startswith("__") or name in ("__enter__", "__exit__", "__init__",
-                                                               "__eq__", "__hash__", "__repr__"))  # fmt: skip
+        return ours and (not name.startswith("__") or name in SPECIAL)
 
 
 def main() -> None:

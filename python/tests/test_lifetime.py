@@ -27,6 +27,9 @@ from safetensors.numpy import load, load_file, save, save_file
 
 ROUNDS = 10_000
 BACKENDS = (None, "mmap", "pread")
+# A sanitizer keeps what is freed for a while and maps memory of its own: that only descriptors can
+# be counted. It also makes every call slow.
+SANITIZED = "SFT_SANITIZE" in os.environ
 
 
 def held() -> dict[str, int]:
@@ -44,7 +47,8 @@ def held() -> dict[str, int]:
 def assert_nothing_grows(work: Callable[[], object], rounds: int = ROUNDS) -> None:
     """Does `work` so often, after it has been done often enough to have filled every cache."""
     assert not tracemalloc.is_tracing()
-    for _ in range(rounds // 10):
+    rounds = min(rounds, 500) if SANITIZED else rounds
+    for _ in range(max(rounds // 10, 500)):
         work()
     before = held()
     for _ in range(rounds):
@@ -52,6 +56,8 @@ def assert_nothing_grows(work: Callable[[], object], rounds: int = ROUNDS) -> No
     after = held()
     grown = {key: after[key] - before[key] for key in before}
     assert grown["descriptors"] == 0, grown
+    if SANITIZED:
+        return
     assert grown["mappings"] <= 4, grown
     # A single block lost in each round would be `rounds` of them, and of 64 bytes at least.
     assert grown["blocks"] < rounds // 20, grown
@@ -305,14 +311,15 @@ def test_a_cycle_through_a_slice(path: Path) -> None:
     assert gone() is None
 
 
-def test_a_cycle_through_an_array(path: Path) -> None:
-    """Bytes that hold the arrays that are views of them."""
+def test_a_cycle_through_bytes(path: Path) -> None:
+    """Bytes that hold the handle that reads from them."""
 
     class Bytes(bytearray):
-        arrays: Any
+        handle: Any
 
     data = Bytes(path.read_bytes())
-    data.arrays = load(data, copy=False)
+    data.handle = safetensors._sft.open_bytes(data, "np")
+    data.handle.get_tensors()
     gone = weakref.ref(data)
     del data
     gc.collect()

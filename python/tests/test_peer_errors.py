@@ -63,7 +63,7 @@ def test_frameworks_that_there_are_not(both: Both, model: str, framework: str) -
     both(f"safe_open(path, {framework})", path=model)
 
 
-@pytest.mark.parametrize("backend", ["'x'", "''", "'MMAP'", "'read'", "'\"'", "'a\\nb'"])
+@pytest.mark.parametrize("backend", ["'x'", "''", "'MMAP'", "'read'", "'mmap '"])
 def test_backends_that_there_are_not(both: Both, model: str, backend: str) -> None:
     both(f"safe_open(path, 'np', backend={backend})", path=model)
     both(f"sn.load_file(path, backend={backend})", path=model)

@@ -153,7 +153,7 @@ def test_torch_device_objects(both: Both, model: str) -> None:
 def test_a_device_that_is_not_there(both: Both, model: str, device: str) -> None:
     """The tensor is asked of torch, whose refusal the user sees."""
     piece = f"safe_open(path, 'pt', {device!r}).get_tensor('b')"
-    both(f"torch.cuda.is_available() or {piece}", path=model)
+    both(f"torch.cuda.is_available() or {piece}", path=model, better="device-refusal")
 
 
 @pytest.mark.parametrize("backend", BACKENDS)

@@ -47,7 +47,7 @@ def arguments(tensors: dict[str, Tensor], names: str) -> list[tuple[str, str, An
 def test_random_numpy_dicts(both: Both, metadata: dict[str, str] | None) -> None:
     rng = Random(repr(metadata))
     for _ in range(15):
-        tensors = random_tensors(rng, PLAIN, rng.randint(0, 12))
+        tensors = random_tensors(rng, PLAIN, rng.randint(metadata == {}, 12))
         both(NUMPY, tensors=arguments(tensors, "numpy"), metadata=metadata)
 
 
@@ -56,7 +56,7 @@ def test_random_torch_dicts(both: Both, metadata: dict[str, str] | None) -> None
     rng = Random(repr(metadata))
     dtypes = tuple(dtype for dtype in DTYPES if dtype.torch and dtype.name != "F4")
     for _ in range(15):
-        tensors = random_tensors(rng, dtypes, rng.randint(0, 12))
+        tensors = random_tensors(rng, dtypes, rng.randint(metadata == {}, 12))
         both(TORCH, tensors=arguments(tensors, "torch"), metadata=metadata)
 
 
@@ -65,7 +65,7 @@ def test_random_flax_dicts(both: Both, metadata: dict[str, str] | None) -> None:
     rng = Random(repr(metadata))
     narrow = tuple(dtype for dtype in PLAIN if dtype.bits <= 32)
     for _ in range(5):
-        tensors = random_tensors(rng, narrow, rng.randint(0, 8))
+        tensors = random_tensors(rng, narrow, rng.randint(metadata == {}, 8))
         both(FLAX, tensors=arguments(tensors, "numpy"), metadata=metadata)
 
 
@@ -74,7 +74,7 @@ def test_random_specs(both: Both, metadata: dict[str, str] | None) -> None:
     rng = Random(repr(metadata))
     dtypes = tuple(dtype for dtype in DTYPES if dtype.serialized and dtype.name != "F4")
     for _ in range(15):
-        tensors = random_tensors(rng, dtypes, rng.randint(0, 12))
+        tensors = random_tensors(rng, dtypes, rng.randint(metadata == {}, 12))
         both(SERIALIZE, tensors=arguments(tensors, "serialized"), metadata=metadata)
 
 
@@ -105,6 +105,12 @@ def test_the_order_of_the_dict_does_not_matter(both: Both) -> None:
         assert isinstance(outcome, Returned)
         files.add(repr(outcome.value))
     assert len(files) == 1
+
+
+def test_nothing_at_all(both: Both) -> None:
+    both("sn.save({})")
+    ours = both("sn.save({}, {})", better="empty-metadata")
+    assert ours == Returned(("bytes", b"\x18" + bytes(7) + b'{"__metadata__":{}}     '))
 
 
 def test_metadata_is_sorted(both: Both) -> None:

@@ -25,13 +25,18 @@ relaxed = settings(
 )
 
 
-@st.composite
-def tensors(draw: st.DrawFn) -> Any:
-    """A tensor of any type of torch's that the format has."""
-    dtype = draw(st.sampled_from(KINDS))
-    shape = tuple(draw(st.lists(st.integers(0, 4), max_size=4)))
+# What a tensor is made from: torch cannot print every tensor that a failure would have to show.
+PLANS = st.tuples(
+    st.sampled_from(KINDS),
+    st.lists(st.integers(0, 4), max_size=4).map(tuple),
+    st.integers(0, 2**32),
+).filter(lambda plan: plan[1] or "float4" not in str(plan[0]))
+
+
+def make(dtype: Any, shape: tuple[int, ...], seed: int) -> Any:
+    """A tensor of random bytes."""
     size = math.prod(shape) * torch.empty((), dtype=dtype).element_size()
-    generator = torch.Generator().manual_seed(draw(st.integers(0, 2**32)))
+    generator = torch.Generator().manual_seed(seed)
     top = 2 if dtype == torch.bool else 256
     data = torch.randint(0, top, (size,), dtype=torch.uint8, generator=generator)
     if not size:
@@ -50,8 +55,9 @@ def same(one: Any, other: Any) -> bool:
 
 
 @relaxed
-@given(st.dictionaries(NAMES, tensors(), max_size=6))
-def test_round_trips(model: dict[str, Any]) -> None:
+@given(st.dictionaries(NAMES, PLANS, max_size=6))
+def test_round_trips(plans: dict[str, Any]) -> None:
+    model = {name: make(*plan) for name, plan in plans.items()}
     data = save(model)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "x"
@@ -103,7 +109,9 @@ def test_slices(path: Path, index: tuple[Any, ...], backend: str | None) -> None
         part = f.get_slice("x")
     found, expected = outcome(part, index), outcome(whole, index)
     if isinstance(expected, Exception):
-        assert (type(found), str(found)) == (type(expected), str(expected))
+        assert type(found) is type(expected)
+        # Several ellipses: torch's words depend on what is behind them in memory.
+        assert str(found) == str(expected) or index.count(Ellipsis) > 1
         return
     assert found.shape == expected.shape
     assert torch.equal(found, expected)
