@@ -204,6 +204,7 @@ static handle *open_source(module_state *state, PyObject *object, sft_access acc
     }
     sft_open_options options = file_options(access);
     sft_error error;
+    self->base.from = object;
     if (source_open(object, &options, &self->base.file, &error) != SFT_OK) {
         free(self);
         if (!PyErr_Occurred()) {
@@ -277,6 +278,7 @@ handle *handle_open_bytes(module_state *state, PyObject *bytes, bool views) {
         return NULL;
     }
     self->base.with_python = false; /* the bytes are there: any thread may copy them */
+    self->base.from = self->view.obj;
     self->base.views = views;
     self->base.writable = !self->view.readonly;
     return &self->base;
@@ -287,6 +289,17 @@ PyObject *handle_raise(module_state *state, const handle *self, const sft_error 
         return NULL;
     }
     return raise_error(state, READING, error, NULL);
+}
+
+/*
+ * Holds are dropped without the interpreter too, but new ones are taken with it: a single hold
+ * stays the only one while the collector runs.
+ */
+int handle_traverse(const handle *self, visitproc visit, void *arg) {
+    if (self != NULL && atomic_load(&self->owner.count) == 1) {
+        Py_VISIT(self->from);
+    }
+    return 0;
 }
 
 /* ---- what is in it ---- */

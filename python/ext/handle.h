@@ -16,6 +16,7 @@ typedef struct handle {
     sft_model *model; /* a model of shards, or NULL */
     bool with_python; /* its bytes come from a Python object: reading needs the interpreter, and is
                          done by the calling thread alone */
+    PyObject *from;   /* the Python object that has the bytes, which the handle keeps, or NULL */
     bool views;       /* tensors may lie in the caller's own memory, where the file is … */
     bool writable;    /* … and change it */
 } handle;
@@ -56,6 +57,12 @@ handle *handle_open_bytes(module_state *state, PyObject *bytes, bool views);
  * and returns NULL.
  */
 PyObject *handle_raise(module_state *state, const handle *self, const sft_error *error);
+
+/*
+ * For the tp_traverse of what has a hold: shows the collector the Python object that has the bytes.
+ * Only a single hold may show it, for the handle itself keeps it once. NULL is fine.
+ */
+int handle_traverse(const handle *self, visitproc visit, void *arg);
 
 /* A tensor and the file that holds it; the file is NULL if there is no such tensor. */
 typedef struct placed_tensor {
