@@ -221,9 +221,13 @@ static int narrow_items(narrowing *self) {
     }
     for (; at < count && !self->given_up; at++) {
         PyObject *item = PyTuple_GET_ITEM(self->items, at);
+        int done = 0;
         if (item == Py_Ellipsis) {
-            (void)leave(self, at, Py_NewRef(item));
-        } else if (PyTuple_GET_ITEM(self->rest, at) == NULL && leave_item(self, at, ARRAY) < 0) {
+            done = leave(self, at, Py_NewRef(item));
+        } else if (PyTuple_GET_ITEM(self->rest, at) == NULL) {
+            done = leave_item(self, at, ARRAY);
+        }
+        if (done < 0) {
             return -1;
         }
     }
