@@ -2,6 +2,7 @@
 # package.sh wheel [DIR]   makes dist/safetensors-VERSION-….whl, with libsft inside
 # package.sh sdist [DIR]   makes dist/safetensors-VERSION.tar.gz, with the sources of libsft
 # package.sh install NAME  puts the package into build/venv/NAME, afresh if its sources changed
+# package.sh unpack DIR [OPTION=VALUE...]  puts it into the folder DIR, built with these options
 #
 # The build tools come from build/venv/tools (scripts/setup.sh), so none of it needs a network.
 set -euo pipefail
@@ -75,14 +76,26 @@ install() {
   echo "$now" >"$venv/package"
 }
 
+# Each folder has its own build, which is kept there, so that only what changed is compiled.
+unpack() {
+  local to=$1 option options=()
+  for option in "${@:2}"; do
+    options+=("--config-setting=$option")
+  done
+  rm -rf "$to/wheel" "$to/safetensors" "$to"/safetensors-*.dist-info
+  build wheel python "$to/wheel" "--config-setting=build-dir=$PWD/$to/build" "${options[@]}"
+  "$python" -m zipfile --extract "$to"/wheel/*.whl "$to"
+}
+
 case ${1-} in
 wheel | sdist)
   "$1" "${2-dist}"
   sed -n "s|^Successfully built |${2-dist}/|p" "build/python/$1.log"
   ;;
 install) install "$2" ;;
+unpack) unpack "${@:2}" ;;
 *)
-  sed -n '2,4s/^# //p' "$0" >&2
+  sed -n '2,5s/^# //p' "$0" >&2
   exit 64
   ;;
 esac

@@ -87,12 +87,8 @@ python() {
 # interpreter never frees.
 python-sanitize() {
   local folder=build/python-sanitize python=$PWD/build/venv/core/bin/python runtime=() library
-  if ! { cmake -S python -B "$folder" -DCMAKE_C_COMPILER=gcc -DCMAKE_BUILD_TYPE=RelWithDebInfo \
-    -DSFT_WERROR=ON "-DSFT_SANITIZE=address;undefined" "-DPython_EXECUTABLE=$python" &&
-    cmake --build "$folder" --parallel "$jobs" &&
-    cmake --install "$folder" --prefix "$folder/site" &&
-    cp -R python/src/safetensors "$folder/site"; } >"$results/python-sanitize.build.log" 2>&1; then
-    tail -n 40 "$results/python-sanitize.build.log"
+  if ! CC=gcc scripts/package.sh unpack "$folder" cmake.build-type=RelWithDebInfo install.strip=false \
+    cmake.define.SFT_WERROR=ON "cmake.define.SFT_SANITIZE=address;undefined"; then
     broken+=(python-sanitize)
     return
   fi
@@ -105,7 +101,7 @@ python-sanitize() {
     "$PWD/build/venv/peer/bin/python" >"$peer"
   chmod +x "$peer"
   # pytest takes what is printed, so the sanitizers write to files, one for each process they end.
-  SFT_PEER_PYTHON=$peer SFT_SANITIZE=1 PYTHONMALLOC=malloc PYTHONPATH=$PWD/$folder/site \
+  SFT_PEER_PYTHON=$peer SFT_SANITIZE=1 PYTHONMALLOC=malloc PYTHONPATH=$PWD/$folder \
     LD_PRELOAD="$(IFS=:; echo "${runtime[*]}")" UBSAN_OPTIONS="$UBSAN_OPTIONS:log_path=$report" \
     ASAN_OPTIONS="$ASAN_OPTIONS:detect_leaks=0:allocator_may_return_null=1:log_path=$report" \
     run_python python-sanitize "$python" python/tests
