@@ -123,6 +123,19 @@ def test_big_endian_arrays_of_every_width(name: str) -> None:
     assert loaded["a"].dtype == array.dtype.newbyteorder("<")
 
 
+@needs_ml_dtypes
+@pytest.mark.parametrize("limit", [0, 1 << 30], ids=["one by one", "at once"])
+def test_types_of_ml_dtypes_in_any_memory_order(
+    limit: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sn, "_COPY_LIMIT", limit)
+    array = np.arange(6, dtype=np.float32).reshape(2, 3).astype(ml_dtypes.bfloat16)
+    arrays = {"t": array.T, "every other": array[:, ::2], "one": array[0, 0]}
+    sn.save_file(arrays, tmp_path / "x")
+    assert (tmp_path / "x").read_bytes() == sn.save(arrays)
+    assert_same(sn.load_file(tmp_path / "x"), {name: np.array(a) for name, a in arrays.items()})
+
+
 def test_large_copies_are_made_one_at_a_time(tmp_path: Path) -> None:
     arrays = {f"a{i}": np.zeros((1024, 4096), np.float32).T for i in range(6)}
     tracemalloc.start()
