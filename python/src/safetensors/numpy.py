@@ -65,7 +65,7 @@ _ML_TYPES = {
 # More than this is not copied at once to be saved, but array by array.
 _COPY_LIMIT = 32 << 20
 
-# The names of numpy's own types, little-endian as in a file. To ask numpy for a name costs more than
+# The names of numpy's own types, little-endian as in a file. To ask numpy for one costs more than
 # all else that is done for a small array.
 _NAMES = {np.dtype(kind).newbyteorder("<"): np.dtype(kind).name for kind in _TYPES.values()}
 
