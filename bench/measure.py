@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import mmap
 import os
 import subprocess
 import sys
@@ -19,8 +20,16 @@ Run = dict[str, Any]
 
 
 def touch_memory(size: int) -> None:
-    """Makes a virtual machine get memory from its host, which the first to use it pays for."""
-    np.ones(size // 8, dtype=np.uint64)
+    """Makes a virtual machine get memory from its host, which the first to use it pays for.
+
+    Memory that was freed a moment ago is the first to be given out again.
+    """
+    if size > 0:
+        with mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS) as memory:
+            memory.madvise(mmap.MADV_HUGEPAGE)
+            pages = np.frombuffer(memory, np.uint8)[:: mmap.PAGESIZE]
+            pages[:] = 1
+            del pages
 
 
 @dataclass
@@ -73,6 +82,7 @@ class Program(Contender):
 class Worker(Contender):
     """A process of bench.worker. `prepare` sets the scene once its imports are done."""
 
+    memory: int = 0  # touched before each run, for it may take so much
     prepare: Callable[[], Run] = dict
     finish: Callable[[], None] = lambda: None
 
@@ -86,6 +96,7 @@ class Worker(Contender):
             process.wait()
             self.fail()
         state = self.prepare()
+        touch_memory(self.memory)
         before = peak = anonymous_memory(process.pid) if watch else 0
         process.stdin.write("go\n")
         process.stdin.flush()

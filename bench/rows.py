@@ -14,6 +14,8 @@ from bench import cache, data, headers
 from bench.measure import Contender, Run, Worker
 from bench.table import Comparison
 
+TOUCHED = 120  # per cent of a file: what loading it may take, and some more
+
 
 @dataclass
 class Setup:
@@ -25,6 +27,7 @@ class Setup:
     scale: data.Scale
     rounds: int
     modules: Path  # the folder of bench._sum
+    spare: int  # bytes of memory that are free
 
     @property
     def cache(self) -> Path:
@@ -53,7 +56,10 @@ def worker(setup: Setup, name: str, side: str, **job: Any) -> Worker:
     """A process of ours or the peer's that does a job."""
     python = setup.ours if side == "ours" else setup.peer
     text = json.dumps(job | {"modules": str(setup.modules)})
-    return Worker(name, [python, "-m", "bench.worker", text])
+    made = Worker(name, [python, "-m", "bench.worker", text])
+    if Path(job["path"]).exists():
+        made.memory = min(TOUCHED * Path(job["path"]).stat().st_size // 100, setup.spare // 2)
+    return made
 
 
 def loaders(setup: Setup, ours: list[str | None], **job: Any) -> dict[str, Worker]:

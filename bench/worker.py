@@ -7,6 +7,7 @@ the peer's package: which one, the interpreter's environment decides.
 
 from __future__ import annotations
 
+import gc
 import importlib
 import json
 import resource
@@ -219,6 +220,8 @@ def main() -> None:
     importlib.import_module(f"safetensors.{job.framework}")
     work = WORKS[job.work](job)
     package = importlib.import_module("safetensors")
+    # A full collection that the imports brought near would hit some contenders and not others.
+    gc.collect()
     print("ready", flush=True)
     sys.stdin.readline()
     anonymous = anonymous_memory()
