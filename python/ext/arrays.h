@@ -5,6 +5,7 @@
 #include <stdatomic.h>
 
 #include "framework.h"
+#include "numpy_api.h"
 
 /* An element type as a framework has it. Never changes once it is made. */
 typedef struct element_type {
@@ -14,11 +15,13 @@ typedef struct element_type {
 } element_type;
 
 struct framework {
-    PyObject_HEAD framework_kind kind;
+    PyObject_HEAD
+    framework_kind kind;
     PyObject *device;  /* None: the CPU */
     PyObject *module;  /* numpy or torch */
     PyObject *make;    /* numpy.ndarray, or torch's function for DLPack capsules */
     PyObject *convert; /* from a numpy array to the framework's own, or NULL */
+    numpy_api numpy;   /* the quick way to make's arrays, if there is one */
     element_type *_Atomic elements[SFT_DTYPES]; /* those that were needed so far */
 };
 

@@ -6,7 +6,7 @@
 int numpy_prepare(framework *self) {
     self->module = PyImport_ImportModule("numpy");
     self->make = self->module == NULL ? NULL : PyObject_GetAttrString(self->module, "ndarray");
-    return self->make == NULL ? -1 : 0;
+    return self->make == NULL ? -1 : numpy_api_find(&self->numpy);
 }
 
 /* A type of the package ml_dtypes, which teaches NumPy the short floats. */
@@ -50,6 +50,29 @@ int numpy_element(framework *self, const tensor_layout *layout, element_type *el
     return element->dtype == NULL ? -1 : 0;
 }
 
+/* The most dimensions that the format allows by default, and more than any NumPy has. */
+#define MOST_DIMENSIONS 64
+
+/*
+ * The quick way. Returns NULL without an exception where the other way is to be taken: for a NumPy
+ * whose interface is not known, and for a shape that is wrong, which NumPy then says in its words.
+ */
+static PyObject *array_by_api(framework *self, const byte_region *region,
+                              const tensor_layout *layout, PyObject *dtype) {
+    Py_ssize_t shape[MOST_DIMENSIONS];
+    if (self->numpy.new_from_descr == NULL || layout->rank > MOST_DIMENSIONS) {
+        return NULL;
+    }
+    for (uint32_t i = 0; i < layout->rank; i++) {
+        if (layout->shape[i] > PY_SSIZE_T_MAX) {
+            return NULL;
+        }
+        shape[i] = (Py_ssize_t)layout->shape[i];
+    }
+    return numpy_api_array(&self->numpy, (PyTypeObject *)self->make, dtype, (int)layout->rank,
+                           shape, layout->data, region->writable, region->buffer);
+}
+
 static PyObject *shape_of(const tensor_layout *layout) {
     PyObject *shape = PyTuple_New(layout->rank);
     for (uint32_t i = 0; shape != NULL && i < layout->rank; i++) {
@@ -63,43 +86,36 @@ static PyObject *shape_of(const tensor_layout *layout) {
     return shape;
 }
 
-/* The region as a buffer object; borrowed. */
-static PyObject *buffer_of(framework *self, byte_region *region) {
-    if (region->buffer == NULL) {
-        region->buffer = memory_new(state_of((PyObject *)self), region->keep, region->start,
-                                    (Py_ssize_t)region->size, region->writable);
+/* ndarray(shape, dtype, buffer, offset); without elements there is nothing to lie over. */
+static PyObject *array_by_call(framework *self, const byte_region *region,
+                               const tensor_layout *layout, PyObject *dtype) {
+    PyObject *shape = shape_of(layout);
+    PyObject *offset = PyLong_FromSsize_t((char *)layout->data - (char *)region->start);
+    PyObject *array = NULL;
+    if (shape != NULL && offset != NULL) {
+        PyObject *arguments[] = {shape, dtype, region->buffer, offset};
+        array = PyObject_Vectorcall(self->make, arguments, layout->bytes == 0 ? 2 : 4, NULL);
     }
-    return region->buffer;
-}
-
-static PyObject *over_buffer(framework *self, byte_region *region, const tensor_layout *layout,
-                             PyObject *shape, PyObject *dtype) {
-    PyObject *buffer = buffer_of(self, region);
-    PyObject *offset =
-        buffer == NULL ? NULL : PyLong_FromSsize_t((char *)layout->data - (char *)region->start);
-    if (offset == NULL) {
-        return NULL;
-    }
-    PyObject *arguments[] = {shape, dtype, buffer, offset};
-    PyObject *array = PyObject_Vectorcall(self->make, arguments, 4, NULL);
-    Py_DECREF(offset);
+    Py_XDECREF(offset);
+    Py_XDECREF(shape);
     return array;
 }
 
-/* ndarray(shape, dtype, buffer, offset); without elements there is nothing to lie over. */
 PyObject *numpy_array(framework *self, byte_region *region, const tensor_layout *layout) {
     const element_type *element = framework_element(self, layout);
-    PyObject *shape = element == NULL ? NULL : shape_of(layout);
-    if (shape == NULL) {
+    if (element == NULL) {
         return NULL;
     }
-    PyObject *array;
-    if (layout->bytes == 0) {
-        PyObject *arguments[] = {shape, element->dtype};
-        array = PyObject_Vectorcall(self->make, arguments, 2, NULL);
-    } else {
-        array = over_buffer(self, region, layout, shape, element->dtype);
+    if (region->buffer == NULL) {
+        region->buffer = memory_new(state_of((PyObject *)self), region->keep, region->start,
+                                    (Py_ssize_t)region->size, region->writable);
+        if (region->buffer == NULL) {
+            return NULL;
+        }
     }
-    Py_DECREF(shape);
+    PyObject *array = array_by_api(self, region, layout, element->dtype);
+    if (array == NULL && !PyErr_Occurred()) {
+        array = array_by_call(self, region, layout, element->dtype);
+    }
     return array;
 }

@@ -45,12 +45,10 @@ static block *read_block(module_state *state, const handle *file, placed_tensor 
         return NULL;
     }
     sft_error error;
-    sft_status status;
-    if (file->with_python) {
-        status = read_one(file, place, self, &error);
-    } else {
-        Py_BEGIN_ALLOW_THREADS status = read_one(file, place, self, &error);
-        Py_END_ALLOW_THREADS
+    PyThreadState *thread = file->with_python ? NULL : PyEval_SaveThread();
+    sft_status status = read_one(file, place, self, &error);
+    if (thread != NULL) {
+        PyEval_RestoreThread(thread);
     }
     if (status != SFT_OK) {
         owner_drop(&self->owner);
@@ -60,25 +58,54 @@ static block *read_block(module_state *state, const handle *file, placed_tensor 
     return self;
 }
 
+/*
+ * Finds a tensor among those that were read ahead, or reads ahead if it goes on with a sequence.
+ * Returns whether it is there.
+ */
+static bool find_ahead(module_state *state, const handle *file, placed_tensor place, ahead *around,
+                       PyObject *guard, byte_region *region, void **data) {
+    uint64_t index = sft_header_index(sft_file_header(place.file), place.tensor);
+    uint64_t reach = 0;
+    bool found;
+    (void)guard; /* where the interpreter's lock does its work */
+    Py_BEGIN_CRITICAL_SECTION(guard);
+    found = ahead_take(around, index, region, data);
+    if (!found) {
+        reach = ahead_reach(around, index);
+    }
+    Py_END_CRITICAL_SECTION();
+    ahead_window *window = reach == 0 ? NULL : ahead_read(state, file, index, reach);
+    if (window != NULL) {
+        ahead_window *before;
+        Py_BEGIN_CRITICAL_SECTION(guard);
+        before = ahead_put(around, window);
+        found = ahead_take(around, index, region, data);
+        Py_END_CRITICAL_SECTION();
+        ahead_free(before);
+    }
+    return found;
+}
+
 PyObject *load_tensor(module_state *state, handle *file, framework *maker, placed_tensor place,
-                      PyObject *name) {
+                      ahead *around, PyObject *guard, PyObject *name) {
     byte_region region = {.keep = &file->owner, .size = size_of(place.tensor)};
     block *memory = NULL;
-    region.start = handle_view(file, place, &region.writable);
-    if (region.start == NULL) {
+    void *data = region.start = handle_view(file, place, &region.writable);
+    bool viewed = data != NULL;
+    bool one_file = file->file != NULL && !file->with_python;
+    if (!viewed && !(one_file && find_ahead(state, file, place, around, guard, &region, &data))) {
         memory = read_block(state, file, place);
         if (memory == NULL) {
             return NULL;
         }
-        region.keep = &memory->owner;
-        region.start = memory->memory;
-        region.writable = true;
+        region = (byte_region){&memory->owner, memory->memory, memory->size, true, NULL};
+        data = memory->memory;
     }
-    const tensor_layout layout = layout_of(place.tensor, region.start, name);
+    const tensor_layout layout = layout_of(place.tensor, data, name);
     PyObject *tensor = framework_place(maker, &region, &layout);
     Py_XDECREF(region.buffer);
-    if (memory != NULL) {
-        owner_drop(&memory->owner);
+    if (!viewed) {
+        owner_drop(region.keep);
     }
     return tensor;
 }
@@ -164,11 +191,8 @@ static bool plan_make(load_plan *self, const handle *file) {
             plan_place(self, tensor, &shared);
         }
     }
-    for (uint64_t i = 0; i < self->block_count; i++) {
-        self->blocks[i] = block_new(self->block_sizes[i]);
-        if (self->blocks[i] == NULL) {
-            return false;
-        }
+    if (!blocks_new(self->block_sizes, self->block_count, self->blocks)) {
+        return false;
     }
     for (uint64_t i = 0; i < self->count; i++) {
         const planned_tensor *tensor = &self->tensors[i];
@@ -193,13 +217,16 @@ static sft_status plan_read(const load_plan *self, const handle *file, sft_error
 /* Plans and reads. Returns 0, or -1 with an exception. */
 static int plan_run(load_plan *self, module_state *state, const handle *file) {
     sft_error error = {.status = SFT_OK};
-    bool planned = false;
-    Py_BEGIN_ALLOW_THREADS planned = plan_begin(self, file) && plan_make(self, file);
-    if (planned && !file->with_python) {
+    PyThreadState *thread = PyEval_SaveThread();
+    bool planned = plan_begin(self, file) && plan_make(self, file);
+    if (file->with_python) {
+        PyEval_RestoreThread(thread);
+    }
+    if (planned) {
         error.status = plan_read(self, file, &error);
     }
-    Py_END_ALLOW_THREADS if (planned && file->with_python) {
-        error.status = plan_read(self, file, &error);
+    if (!file->with_python) {
+        PyEval_RestoreThread(thread);
     }
     if (!planned) {
         PyErr_NoMemory();

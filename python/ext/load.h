@@ -2,12 +2,20 @@
 #ifndef SFT_PYTHON_LOAD_H
 #define SFT_PYTHON_LOAD_H
 
+#include "ahead.h"
 #include "framework.h"
 #include "handle.h"
 
-/* One tensor; @name is for messages. A new reference, or NULL with an exception. */
+/*
+ * One tensor.
+ *
+ * @around, @guard: what was read ahead, and the object to which it belongs
+ * @name: for messages
+ *
+ * Returns a new reference, or NULL with an exception.
+ */
 PyObject *load_tensor(module_state *state, handle *file, framework *maker, placed_tensor place,
-                      PyObject *name);
+                      ahead *around, PyObject *guard, PyObject *name);
 
 /* All of them: a new dict by name, in file order; NULL with an exception. */
 PyObject *load_tensors(module_state *state, handle *file, framework *maker);

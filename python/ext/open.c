@@ -11,6 +11,7 @@ typedef struct open_object {
     PyObject_HEAD
     handle *file; /* NULL once it is closed */
     framework *maker;
+    ahead ahead; /* of get_tensor() */
 } open_object;
 
 /* ---- arguments ---- */
@@ -169,14 +170,16 @@ static PyObject *open_bytes(PyObject *module, PyObject *args, PyObject *kwargs) 
 
 /* ---- closing ---- */
 
-static void drop_handle(handle *file) {
-    if (file == NULL || file->from != NULL) {
-        owner_drop(file == NULL ? NULL : &file->owner);
+/* Mappings may take a while to go, so other threads run meanwhile. */
+static void close_handle(handle *file) {
+    if (file == NULL) {
         return;
     }
-    Py_BEGIN_ALLOW_THREADS
+    PyThreadState *thread = file->from != NULL ? NULL : PyEval_SaveThread();
     owner_drop(&file->owner);
-    Py_END_ALLOW_THREADS
+    if (thread != NULL) {
+        PyEval_RestoreThread(thread);
+    }
 }
 
 /*
@@ -218,11 +221,14 @@ static PyObject *open_exit(PyObject *object, PyObject *const *args, Py_ssize_t c
                             count);
     }
     handle *closed;
+    ahead_window *window;
     Py_BEGIN_CRITICAL_SECTION(self);
     closed = self->file;
     self->file = NULL;
+    window = ahead_put(&self->ahead, NULL);
     Py_END_CRITICAL_SECTION();
-    drop_handle(closed);
+    ahead_free(window);
+    close_handle(closed);
     Py_RETURN_NONE;
 }
 
@@ -261,7 +267,7 @@ static PyObject *open_offset_keys(PyObject *self, PyObject *Py_UNUSED(none)) {
         return NULL;
     }
     PyObject *list = names_of(file);
-    drop_handle(file);
+    owner_drop(&file->owner);
     return list;
 }
 
@@ -326,7 +332,7 @@ static PyObject *open_metadata(PyObject *self, PyObject *Py_UNUSED(none)) {
         return NULL;
     }
     PyObject *metadata = metadata_of(file);
-    drop_handle(file);
+    owner_drop(&file->owner);
     return metadata;
 }
 
@@ -380,9 +386,10 @@ static PyObject *open_get_tensor(PyObject *object, PyObject *const *args, Py_ssi
         return NULL;
     }
     placed_tensor place = find(state, file, name);
-    PyObject *tensor =
-        place.file == NULL ? NULL : load_tensor(state, file, self->maker, place, name);
-    drop_handle(file);
+    PyObject *tensor = place.file == NULL ? NULL
+                                          : load_tensor(state, file, self->maker, place,
+                                                        &self->ahead, object, name);
+    owner_drop(&file->owner);
     return tensor;
 }
 
@@ -401,7 +408,7 @@ static PyObject *open_get_tensors(PyObject *object, PyObject *Py_UNUSED(none)) {
         return NULL;
     }
     PyObject *tensors = load_tensors(state_of(object), file, self->maker);
-    drop_handle(file);
+    owner_drop(&file->owner);
     return tensors;
 }
 
@@ -424,7 +431,7 @@ static PyObject *open_get_slice(PyObject *object, PyObject *const *args, Py_ssiz
     }
     placed_tensor place = find(state, file, name);
     PyObject *slice = place.file == NULL ? NULL : slice_new(state, file, place, self->maker, name);
-    drop_handle(file);
+    owner_drop(&file->owner);
     return slice;
 }
 
@@ -441,6 +448,7 @@ static void open_dealloc(PyObject *object) {
     PyTypeObject *type = Py_TYPE(object);
     PyObject_GC_UnTrack(object);
     Py_XDECREF((PyObject *)self->maker);
+    ahead_free(self->ahead.window);
     if (self->file != NULL) {
         owner_drop(&self->file->owner);
     }

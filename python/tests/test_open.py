@@ -5,19 +5,16 @@ from __future__ import annotations
 import inspect
 import os
 import pickle
-import sys
 import threading
 import time
 from pathlib import Path
-from random import Random
 
 import numpy as np
 import pytest
 from safetensors import SafetensorError, safe_open
-from samples import DTYPE, DTYPES, PLAIN, Dtype, Tensor, encode, numbers, random_tensor, raw
+from samples import Tensor, encode, numbers
 
 BACKENDS = (None, "mmap", "pread")
-FRAMEWORKS = ("np", "numpy")
 TENSORS = {"b": numbers((2, 3)), "a": numbers((4,)), "none": numbers((0, 3)), "one": numbers(())}
 
 
@@ -334,156 +331,3 @@ def test_one_thread_closes_while_others_read(tmp_path: Path, backend: str | None
     for thread in threads:
         thread.join()
     assert [str(error) for error in failures] == ["File is closed"] * 3
-
-
-# ---- numpy's arrays ----
-
-
-@pytest.mark.parametrize("backend", BACKENDS)
-@pytest.mark.parametrize("framework", FRAMEWORKS)
-@pytest.mark.parametrize("dtype", PLAIN, ids=lambda dtype: dtype.name)
-def test_every_plain_type(
-    tmp_path: Path, framework: str, backend: str | None, dtype: object
-) -> None:
-    rng = Random(dtype.name)
-    shapes = ((), (3,), (2, 0, 3), (2, 3, 4), (1,) * 20)
-    tensors = {str(shape): random_tensor(rng, dtype, shape) for shape in shapes}
-    path = tmp_path / "x"
-    path.write_bytes(encode(tensors))
-    with safe_open(path, framework, backend=backend) as f:
-        every = f.get_tensors()
-        for name, tensor in tensors.items():
-            assert_equal(every[name], tensor)
-            assert_equal(f.get_tensor(name), tensor)
-
-
-@pytest.mark.parametrize("dtype", [d for d in DTYPES if d.extension], ids=lambda dtype: dtype.name)
-def test_every_type_of_ml_dtypes(tmp_path: Path, dtype: Dtype) -> None:
-    extension = pytest.importorskip("ml_dtypes", reason="numpy has these from ml_dtypes alone")
-    tensor = random_tensor(Random(1), dtype, (3, 5))
-    path = tmp_path / "x"
-    path.write_bytes(encode({"x": tensor}))
-    with safe_open(path, "np") as f:
-        array = f.get_tensor("x")
-    assert array.dtype == np.dtype(getattr(extension, dtype.numpy))
-    assert (array.shape, array.tobytes()) == (tensor.shape, tensor.data)
-
-
-def test_a_type_without_ml_dtypes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "ml_dtypes", None)
-    path = tmp_path / "x"
-    path.write_bytes(
-        encode({"w": random_tensor(Random(1), DTYPE["BF16"], (2,)), "v": numbers((1,))})
-    )
-    with safe_open(path, "np") as f:
-        with pytest.raises(SafetensorError, match=r"`w` has the type BF16.*pip install ml_dtypes"):
-            f.get_tensor("w")
-        assert f.get_tensor("v").tolist() == [0.0]
-
-
-@pytest.mark.parametrize("name", ["F4", "F6_E2M3", "F6_E3M2"])
-def test_a_type_that_numpy_lacks(tmp_path: Path, name: str) -> None:
-    path = tmp_path / "x"
-    path.write_bytes(encode({"w": random_tensor(Random(1), DTYPE[name], (4,))}))
-    with safe_open(path, "np") as f:
-        for work in (f.get_tensors, lambda: f.get_tensor("w")):
-            with pytest.raises(SafetensorError) as caught:
-                work()
-            assert "`w`" in str(caught.value) and name in str(caught.value)
-
-
-@pytest.mark.parametrize("backend", BACKENDS)
-def test_arrays_are_writable_and_the_file_is_safe(path: Path, backend: str | None) -> None:
-    before = path.read_bytes()
-    with safe_open(path, "np", backend=backend) as f:
-        array = f.get_tensor("b")
-        every = f.get_tensors()
-    array[:] = -1
-    every["a"][:] = -2
-    assert array.tolist() == [[-1.0] * 3] * 2
-    assert every["a"].tolist() == [-2.0] * 4
-    assert_equal(every["one"], TENSORS["one"])
-    assert path.read_bytes() == before
-    with safe_open(path, "np", backend=backend) as f:
-        assert_equal(f.get_tensor("b"), TENSORS["b"])
-
-
-@pytest.mark.parametrize("backend", [None, "pread"])
-def test_read_arrays_are_their_own(path: Path, backend: str | None) -> None:
-    with safe_open(path, "np", backend=backend) as f:
-        first, second = f.get_tensor("a"), f.get_tensor("a")
-        every = f.get_tensors()
-        first[:] = -1
-        assert_equal(second, TENSORS["a"])
-        assert_equal(every["a"], TENSORS["a"])
-        with path.open("r+b") as file:
-            file.seek(-30, os.SEEK_END)
-            file.write(bytes(30))
-        assert_equal(second, TENSORS["a"])
-
-
-def test_mapped_arrays_share_the_mapping(path: Path) -> None:
-    with safe_open(path, "np", backend="mmap") as f:
-        first, second = f.get_tensor("a"), f.get_tensor("a")
-    first[0] = 77
-    assert second[0] == 77
-
-
-@pytest.mark.parametrize("backend", [None, "pread"])
-def test_read_arrays_are_aligned(tmp_path: Path, backend: str | None) -> None:
-    tensors = {str(n): numbers((n,)) for n in range(1, 40)}
-    path = tmp_path / "x"
-    path.write_bytes(encode({"odd": Tensor(DTYPE["U8"], (1,), b"x"), **tensors}))
-    with safe_open(path, "np", backend=backend) as f:
-        arrays = [f.get_tensor("7"), *f.get_tensors().values()]
-    assert all(array.ctypes.data % 64 == 0 for array in arrays)
-
-
-@pytest.mark.parametrize("backend", BACKENDS)
-def test_sizes_about_the_blocks(tmp_path: Path, backend: str | None) -> None:
-    """Small tensors share memory, large ones have their own: each gets its bytes."""
-    sizes = [1, 63, 64, 65, 65535, 65536, 65537, (256 << 10) - 1, 256 << 10, (256 << 10) + 1]
-    sizes += [2 << 20, 5 << 20] + [200_000] * 25 + [0]
-    rng = Random(3)
-    tensors = {str(n): Tensor(DTYPE["U8"], (s,), rng.randbytes(s)) for n, s in enumerate(sizes)}
-    path = tmp_path / "x"
-    path.write_bytes(encode(tensors))
-    with safe_open(path, "np", backend=backend) as f:
-        every = f.get_tensors()
-        for name, tensor in tensors.items():
-            assert_equal(every[name], tensor)
-            assert_equal(f.get_tensor(name), tensor)
-    for array in every.values():
-        array[...] = 7
-    assert all((array == 7).all() for array in every.values())
-
-
-@pytest.mark.parametrize("backend", [None, "pread"])
-def test_a_file_that_shrank(path: Path, backend: str | None) -> None:
-    with safe_open(path, "np", backend=backend) as f:
-        os.truncate(path, path.stat().st_size - 30)
-        for work in (f.get_tensors, lambda: f.get_tensor("a")):
-            with pytest.raises(SafetensorError) as caught:
-                work()
-            assert caught.value.code == "FILE_SHRANK"
-            assert caught.value.tensor in ("a", "b", "one")
-
-
-@pytest.mark.parametrize("backend", BACKENDS)
-def test_a_hostile_shape(tmp_path: Path, backend: str | None) -> None:
-    header = {"x": {"dtype": "F32", "shape": [0, 2**63], "data_offsets": [0, 0]}}
-    path = tmp_path / "x"
-    path.write_bytes(raw(header))
-    with safe_open(path, "np", backend=backend) as f:
-        with pytest.raises((ValueError, OverflowError)):
-            f.get_tensor("x")
-        with pytest.raises((ValueError, OverflowError)):
-            f.get_tensors()
-
-
-def test_metadata_needs_no_tensor_of_a_known_type(tmp_path: Path) -> None:
-    path = tmp_path / "x"
-    path.write_bytes(encode({"w": random_tensor(Random(1), DTYPE["F6_E3M2"], (4,))}, {"a": "b"}))
-    with safe_open(path, "np") as f:
-        assert (f.keys(), f.metadata()) == (["w"], {"a": "b"})
-        assert f.get_slice("w").get_dtype() == "F6_E3M2"
