@@ -57,7 +57,8 @@ for version in "${wanted[@]}"; do
     broken+=("$version")
     continue
   fi
-  "$venv/bin/python" -m pytest --quiet --junitxml="$results/$version.xml" python/tests
+  "$venv/bin/python" -m pytest --quiet --numprocesses "${JOBS:-2}" --dist worksteal \
+    --junitxml="$results/$version.xml" python/tests
   [ $? -le 1 ] || broken+=("$version")
 done
 python3 scripts/sum_results.py "$results" ${broken[@]+"${broken[@]}"}

@@ -67,11 +67,12 @@ valgrind() {
     run valgrind --label-regex unit
 }
 
-# run_python PART PYTHON ARGUMENT... - runs pytest.
+# run_python PART PYTHON ARGUMENT... - runs pytest. Warnings are the frameworks' own.
 run_python() {
   local part=$1 python=$2 code=0
   shift 2
-  "$python" -m pytest --quiet --junitxml="$results/$part.xml" "$@" || code=$?
+  "$python" -m pytest --quiet --disable-warnings --numprocesses "$jobs" --dist worksteal \
+    --junitxml="$results/$part.xml" "$@" || code=$?
   # 1 says that tests failed, which the XML tells too; all others are trouble of another kind.
   if [ "$code" -gt 1 ] || [ ! -s "$results/$part.xml" ]; then
     broken+=("$part")
