@@ -6,7 +6,7 @@
 int numpy_prepare(framework *self) {
     self->module = PyImport_ImportModule("numpy");
     self->make = self->module == NULL ? NULL : PyObject_GetAttrString(self->module, "ndarray");
-    return self->make == NULL ? -1 : numpy_api_find(&self->numpy);
+    return self->make == NULL ? -1 : numpy_api_find(self->module, &self->numpy);
 }
 
 /* A type of the package ml_dtypes, which teaches NumPy the short floats. */

@@ -9,13 +9,10 @@ enum { ABI_1 = 0x01000009, ABI_2 = 0x02000000 };
 enum { C_CONTIGUOUS = 0x0001, ALIGNED = 0x0100, WRITEABLE = 0x0400 };
 
 /* The module that holds the table: release 2 has put it behind an underscore. */
-static PyObject *import_inner(void) {
-    PyObject *inner = PyImport_ImportModule("numpy._core._multiarray_umath");
-    if (inner == NULL && PyErr_ExceptionMatches(PyExc_ImportError)) {
-        PyErr_Clear();
-        inner = PyImport_ImportModule("numpy.core._multiarray_umath");
-    }
-    return inner;
+static PyObject *import_inner(PyObject *numpy) {
+    return PyImport_ImportModule(PyObject_HasAttrString(numpy, "_core")
+                                     ? "numpy._core._multiarray_umath"
+                                     : "numpy.core._multiarray_umath");
 }
 
 /* A table that holds functions of several types as pointers to data. */
@@ -27,9 +24,9 @@ typedef union entry {
     int (*set_base)(PyObject *, PyObject *);
 } entry;
 
-int numpy_api_find(numpy_api *api) {
+int numpy_api_find(PyObject *numpy, numpy_api *api) {
     *api = (numpy_api){NULL, NULL};
-    PyObject *inner = import_inner();
+    PyObject *inner = import_inner(numpy);
     PyObject *capsule = inner == NULL ? NULL : PyObject_GetAttrString(inner, "_ARRAY_API");
     Py_XDECREF(inner);
     if (capsule == NULL) {

@@ -18,10 +18,10 @@ typedef struct numpy_api {
 } numpy_api;
 
 /*
- * Fills the table; both are NULL if this NumPy's interface is one that is not known. Returns 0, or
- * -1 with an exception.
+ * Fills the table, from the module numpy; both are NULL if this NumPy's interface is one that is
+ * not known. Returns 0, or -1 with an exception.
  */
-int numpy_api_find(numpy_api *api);
+int numpy_api_find(PyObject *numpy, numpy_api *api);
 
 /*
  * A C-contiguous array over memory.
