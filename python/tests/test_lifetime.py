@@ -59,8 +59,9 @@ def assert_nothing_grows(work: Callable[[], object], rounds: int = ROUNDS) -> No
     if SANITIZED:
         return
     assert grown["mappings"] <= 4, grown
-    # A single block lost in each round would be `rounds` of them, and of 64 bytes at least.
-    assert grown["blocks"] < rounds // 20, grown
+    # A single block lost in each round would be `rounds` of them, and of 64 bytes at least; the
+    # interpreter's own free lists take a hundred or two before they are full.
+    assert grown["blocks"] < rounds // 3, grown
     assert grown["bytes"] < max(rounds * 64, 1 << 20), grown
 
 
