@@ -3,15 +3,22 @@
 #include "dtypes.h"
 #include "errors.h"
 
+/* More than any file may have; a lie about a length, or a range, is not made into a tuple first. */
+enum { MOST_DIMENSIONS = 1 << 20 };
+
 PyObject *shape_tuple(PyObject *given, const char *argument) {
     if (PyUnicode_Check(given) || !PySequence_Check(given)) {
         argument_refuse(argument, given, "Sequence");
         return NULL;
     }
-    PyObject *tuple = PyTuple_Check(given) ? Py_NewRef(given) : PySequence_Tuple(given);
-    if (tuple != NULL && PyTuple_GET_SIZE(tuple) > INT32_MAX) {
-        PyErr_Format(PyExc_OverflowError, "argument '%s': %zd dimensions", argument,
-                     PyTuple_GET_SIZE(tuple));
+    PyObject *tuple = NULL;
+    Py_ssize_t count = PyObject_LengthHint(given, 0);
+    if (count >= 0 && count <= MOST_DIMENSIONS) {
+        tuple = PyTuple_Check(given) ? Py_NewRef(given) : PySequence_Tuple(given);
+        count = tuple == NULL ? -1 : PyTuple_GET_SIZE(tuple);
+    }
+    if (count > MOST_DIMENSIONS) {
+        PyErr_Format(PyExc_OverflowError, "argument '%s': %zd dimensions", argument, count);
         Py_CLEAR(tuple);
     }
     return tuple;
