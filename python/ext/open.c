@@ -145,7 +145,7 @@ static PyObject *open_handle(PyObject *module, PyObject *args, PyObject *kwargs)
 
 PyDoc_STRVAR(
     open_bytes_doc,
-    "open_bytes($module, data, framework, device='cpu', copy=True)\n"
+    "open_bytes($module, data, framework, device='cpu', *, copy=True)\n"
     "--\n\n"
     "Opens a safetensors file that is in memory: bytes, bytearray, memoryview, mmap or any\n"
     "other object with a buffer of bytes. The buffer is held until the file is closed.\n\n"
@@ -160,7 +160,7 @@ static PyObject *open_bytes(PyObject *module, PyObject *args, PyObject *kwargs) 
     PyObject *data, *kind, *device = NULL;
     int copy = 1;
     open_wishes wishes;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "OO|Op:open_bytes", names, &data, &kind, &device,
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "OO|O$p:open_bytes", names, &data, &kind, &device,
                                      &copy) ||
         read_wishes(state, kind, device, NULL, &wishes) < 0) {
         return NULL;

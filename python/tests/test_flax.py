@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import mmap
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -21,7 +22,7 @@ WIDE = [dtype for dtype in DTYPES if dtype.name in ("F64", "I64", "U64")]
 BACKENDS = [None, "mmap", "pread"]
 
 
-def sample(dtype: Dtype) -> dict[str, jax.Array]:
+def sample(dtype: Dtype) -> dict[str, Any]:
     """Arrays of a type: a matrix, a scalar, one without elements."""
     kind = np.dtype(getattr(ml_dtypes, dtype.numpy) if dtype.extension else dtype.numpy)
     data = np.arange(96, dtype=np.uint8) % (2 if dtype.name == "BOOL" else 100)
@@ -33,7 +34,7 @@ def sample(dtype: Dtype) -> dict[str, jax.Array]:
     }
 
 
-def assert_same(loaded: dict[str, jax.Array], arrays: dict[str, jax.Array]) -> None:
+def assert_same(loaded: dict[str, Any], arrays: dict[str, Any]) -> None:
     """The same names, types, shapes and bytes."""
     assert loaded.keys() == arrays.keys()
     for name, array in arrays.items():

@@ -24,7 +24,7 @@ def network() -> Any:
     )
 
 
-class Tied(torch.nn.Module):
+class Tied(torch.nn.Module):  # type: ignore[misc,name-defined]
     """An embedding that is the output layer too."""
 
     def __init__(self) -> None:

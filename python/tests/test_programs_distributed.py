@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from programs import assert_ours, names_in
@@ -20,7 +21,7 @@ def ours() -> None:
     assert_ours()
 
 
-def state() -> dict[str, torch.Tensor]:
+def state() -> dict[str, Any]:
     """Two tensors of two types."""
     return {"w": torch.arange(12.0).reshape(3, 4), "h": torch.ones(5, dtype=torch.bfloat16)}
 

@@ -71,7 +71,7 @@ def test_the_layout_that_the_format_describes(tmp_path: Path) -> None:
 
 def test_the_header_from_a_range_of_bytes(tmp_path: Path) -> None:
     """Over HTTP: the first 8 bytes, then as many as they say. The data is never fetched."""
-    tensors = {"a": np.zeros((3, 4), np.float32), "b": np.zeros(5, np.int8)}
+    tensors: dict[str, Any] = {"a": np.zeros((3, 4), np.float32), "b": np.zeros(5, np.int8)}
     safetensors.numpy.save_file(tensors, tmp_path / "x")
     fetched: list[tuple[int, int]] = []
 
@@ -109,7 +109,7 @@ def test_shared_tensors_and_their_way_out(tmp_path: Path) -> None:
     """Two names, one weight: save_file refuses, save_model does it."""
     from safetensors.torch import load_model, save_file, save_model
 
-    class Model(torch.nn.Module):
+    class Model(torch.nn.Module):  # type: ignore[misc,name-defined]
         def __init__(self) -> None:
             super().__init__()
             self.a = torch.nn.Linear(100, 100)
@@ -193,7 +193,7 @@ def test_the_example_of_speed_gives_equal_tensors(tmp_path: Path) -> None:
 
 def test_metadata_is_text_to_text(tmp_path: Path) -> None:
     with pytest.raises(TypeError):
-        safetensors.numpy.save({"a": np.zeros(1)}, metadata={"epoch": 3})
+        safetensors.numpy.save({"a": np.zeros(1)}, metadata={"epoch": 3})  # type: ignore[dict-item]
     safetensors.numpy.save_file({"a": np.zeros(1)}, tmp_path / "x", metadata={"epoch": "3"})
     with safe_open(tmp_path / "x", "np") as f:
         assert f.metadata() == {"epoch": "3"}
@@ -239,7 +239,11 @@ def test_a_model_written_as_it_is_made(tmp_path: Path) -> None:
 
 
 def test_a_stream_has_the_bytes_of_save_file(tmp_path: Path) -> None:
-    arrays = {"b": np.arange(5, dtype=np.int8), "a": np.ones((2, 2)), "c": np.zeros((0, 3))}
+    arrays: dict[str, Any] = {
+        "b": np.arange(5, dtype=np.int8),
+        "a": np.ones((2, 2)),
+        "c": np.zeros((0, 3)),
+    }
     with safetensors.stream_file(tmp_path / "x", arrays) as writer:
         for name, array in arrays.items():
             writer.write(name, array)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,11 +14,11 @@ traverse_util = pytest.importorskip("flax.traverse_util")
 sf = pytest.importorskip("safetensors.flax")
 
 
-class Net(nn.Module):
+class Net(nn.Module):  # type: ignore[misc,name-defined]
     """Two dense layers."""
 
-    @nn.compact
-    def __call__(self, sample: jax.Array) -> jax.Array:
+    @nn.compact  # type: ignore[untyped-decorator]
+    def __call__(self, sample: Any) -> Any:
         return nn.Dense(3)(nn.relu(nn.Dense(8)(sample)))
 
 

@@ -18,7 +18,7 @@ def ours() -> None:
     assert_ours()
 
 
-class Tied(torch.nn.Module):
+class Tied(torch.nn.Module):  # type: ignore[misc,name-defined]
     """Two layers with one weight, and a buffer."""
 
     def __init__(self) -> None:
@@ -61,7 +61,7 @@ def test_what_is_dropped_is_noted(tmp_path: Path) -> None:
 
 
 def test_the_mixin_for_models(tmp_path: Path) -> None:
-    class Net(torch.nn.Module, hub.PyTorchModelHubMixin):
+    class Net(torch.nn.Module, hub.PyTorchModelHubMixin):  # type: ignore[misc,name-defined]
         def __init__(self, width: int = 4) -> None:
             super().__init__()
             self.layer = torch.nn.Linear(width, width)

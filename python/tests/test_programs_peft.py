@@ -17,7 +17,7 @@ def ours() -> None:
     assert_ours()
 
 
-class Base(torch.nn.Module):
+class Base(torch.nn.Module):  # type: ignore[misc,name-defined]
     """What the adapters change."""
 
     def __init__(self) -> None:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
-import programs
 import pytest
 from programs import assert_equal_states, assert_ours, metadata_of, names_in
 
@@ -125,4 +125,4 @@ def test_a_broken_checkpoint_is_refused(tmp_path: Path) -> None:
 
 
 def test_offline_is_offline() -> None:
-    assert programs.os.environ["HF_HUB_OFFLINE"] == "1"
+    assert os.environ["HF_HUB_OFFLINE"] == "1"

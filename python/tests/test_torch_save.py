@@ -58,7 +58,7 @@ def test_views_that_are_conjugated_or_negated_only_when_read() -> None:
 
 
 def test_subclasses_are_saved_as_what_they_hold() -> None:
-    class Marked(torch.Tensor):
+    class Marked(torch.Tensor):  # type: ignore[misc,name-defined]
         pass
 
     marked = torch.arange(3.0).as_subclass(Marked)
@@ -142,7 +142,7 @@ def test_names_of_all_kinds_and_an_empty_dict() -> None:
     assert st.load(st.save({})) == {}
 
 
-class Tied(torch.nn.Module):
+class Tied(torch.nn.Module):  # type: ignore[misc,name-defined]
     """A model whose two layers have one weight."""
 
     def __init__(self) -> None:

@@ -62,7 +62,7 @@ class TensorSpec:
     @property
     def data_len(self) -> int: ...
 
-@type_check_only
+@final
 class PySafeSlice:
     def get_shape(self) -> list[int]: ...
     def get_dtype(self) -> str: ...
@@ -94,7 +94,7 @@ class safe_open:  # noqa: N801
     def get_slice(self, name: str) -> PySafeSlice: ...
 
 def _safe_open_handle(
-    file: _WithDescriptor | _Seekable,
+    f: _WithDescriptor | _Seekable,
     framework: _Framework,
     device: str | int | None = "cpu",
     *,

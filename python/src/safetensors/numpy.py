@@ -70,12 +70,13 @@ _COPY_LIMIT = 32 << 20
 _NAMES = {np.dtype(kind).newbyteorder("<"): np.dtype(kind).name for kind in _TYPES.values()}
 
 
-def save(tensor_dict: dict[str, Array], metadata: dict[str, str] | None = None) -> bytes:
+def save(tensor_dict: Mapping[str, Array], metadata: dict[str, str] | None = None) -> bytes:
     """The bytes of a safetensors file that holds the arrays.
 
     Args:
-        tensor_dict: arrays by name, in any memory order and byte order. Neither the dict nor the
-            arrays are changed. Another thread must not change them meanwhile.
+        tensor_dict: arrays by name, in any memory order and byte order: a dict, or what is like
+            one. Neither it nor the arrays are changed. Another thread must not change them
+            meanwhile.
         metadata: text to keep in the header, by key.
 
     Raises:
@@ -88,7 +89,7 @@ def save(tensor_dict: dict[str, Array], metadata: dict[str, str] | None = None) 
 
 
 def save_file(
-    tensor_dict: dict[str, Array],
+    tensor_dict: Mapping[str, Array],
     filename: str | os.PathLike[str],
     metadata: dict[str, str] | None = None,
     *,
@@ -172,7 +173,7 @@ def _entries(arrays: dict[str, Array]) -> dict[str, dict[str, Any]]:
 
 
 def _flatten(
-    tensor_dict: dict[str, Array], keep_alive_buffer: list[Any] | None = None
+    tensor_dict: Mapping[str, Array], keep_alive_buffer: list[Any] | None = None
 ) -> dict[str, TensorSpec]:
     """What `serialize` takes too, as addresses. They are good while `keep_alive_buffer` is; where
     nothing was copied, also while the arrays are.
