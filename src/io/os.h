@@ -40,6 +40,12 @@ bool sft_os_is_network(int fd);
 int64_t sft_os_read_at(int fd, uint64_t offset, void *to, size_t size);
 int64_t sft_os_write_at(int fd, uint64_t offset, const void *from, size_t size);
 
+/* False if reading a place has to wait for the disk, as far as the system tells. */
+bool sft_os_has_read(int fd, uint64_t offset);
+
+/* Lets the system begin to read what will be asked for soon. Only a hint. */
+void sft_os_read_ahead(int fd, uint64_t offset, uint64_t size);
+
 /* A private mapping of a whole file, to be read or also to be written to; size is not 0. */
 int sft_os_map(int fd, uint64_t size, bool writable, void **address);
 void sft_os_unmap(const void *address, uint64_t size);

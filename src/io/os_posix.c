@@ -22,6 +22,7 @@
 #include <sys/random.h>
 #include <sys/sendfile.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <sys/vfs.h>
 #endif
 
@@ -118,6 +119,28 @@ int64_t sft_os_write_at(int fd, uint64_t offset, const void *from, size_t size) 
         moved = pwrite(fd, from, size, (off_t)offset);
     } while (moved < 0 && errno == EINTR);
     return moved < 0 ? -errno : moved;
+}
+
+bool sft_os_has_read(int fd, uint64_t offset) {
+#if defined(RWF_NOWAIT)
+    char byte;
+    struct iovec to = {&byte, 1};
+    return preadv2(fd, &to, 1, (off_t)offset, RWF_NOWAIT) >= 0 || errno != EAGAIN;
+#else
+    (void)fd;
+    (void)offset;
+    return true;
+#endif
+}
+
+void sft_os_read_ahead(int fd, uint64_t offset, uint64_t size) {
+#if defined(POSIX_FADV_WILLNEED)
+    (void)posix_fadvise(fd, (off_t)offset, (off_t)size, POSIX_FADV_WILLNEED);
+#else
+    (void)fd;
+    (void)offset;
+    (void)size;
+#endif
 }
 
 int sft_os_map(int fd, uint64_t size, bool writable, void **address) {

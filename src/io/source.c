@@ -68,3 +68,13 @@ sft_status sft_source_read(const sft_source *source, uint64_t offset, void *to, 
     }
     return SFT_OK;
 }
+
+bool sft_source_ready(const sft_source *source, uint64_t offset) {
+    return source->read_at != fd_read_at || sft_os_has_read(fd_of(source->context), offset);
+}
+
+void sft_source_expect(const sft_source *source, uint64_t offset, uint64_t size) {
+    if (source->read_at == fd_read_at) {
+        sft_os_read_ahead(fd_of(source->context), offset, size);
+    }
+}

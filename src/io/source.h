@@ -17,4 +17,10 @@ const void *sft_source_map_fd(const sft_source *source, uint64_t size, bool writ
 sft_status sft_source_read(const sft_source *source, uint64_t offset, void *to, uint64_t size,
                            sft_error *error);
 
+/* Whether a place can be read at once; true where nobody knows. */
+bool sft_source_ready(const sft_source *source, uint64_t offset);
+
+/* Tells the system that these bytes will be read soon, where it can be told. */
+void sft_source_expect(const sft_source *source, uint64_t offset, uint64_t size);
+
 #endif

@@ -1,6 +1,7 @@
 /* Slices: as text, as shapes, and read in every way, against taking element by element. */
 #include "fixture.h"
 
+#include <fcntl.h>
 #include <inttypes.h>
 #include <unistd.h>
 
@@ -291,6 +292,39 @@ static void test_reads_no_more_than_it_must(void **state) {
     free(bytes.bytes);
 }
 
+/* More runs than are asked for ahead, from a file that the system has to fetch from the disk. */
+static void test_a_file_that_is_not_in_memory(void **state) {
+    (void)state;
+    enum { ROWS = 1000, COLUMNS = 16380, FIRST = 5000, WIDTH = 300 };
+    const size_t size = (size_t)ROWS * COLUMNS;
+    char text[128];
+    snprintf(text, sizeof text,
+             "{\"w\":{\"dtype\":\"U8\",\"shape\":[%d,%d],\"data_offsets\":[0,%zu]}}", ROWS, COLUMNS,
+             size);
+    fixture_file bytes = fixture_make(text, size);
+    char path[64];
+    fixture_save(&bytes, path);
+    int fd = open(path, O_RDONLY);
+    assert_true(fd >= 0);
+    assert_int_equal(fsync(fd), 0);
+    assert_int_equal(posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED), 0);
+    close(fd);
+    sft_file *file;
+    assert_ok(sft_open(path, NULL, &file, NULL));
+    uint8_t *to = malloc((size_t)ROWS * WIDTH);
+    assert_non_null(to);
+    sft_range columns[] = {SFT_ALL, {SFT_RANGE, FIRST, FIRST + WIDTH, 1}};
+    assert_ok(sft_read_slice(file, sft_at(file, 0), columns, 2, to, (uint64_t)ROWS * WIDTH, NULL));
+    const uint8_t *data = bytes.bytes + bytes.size - size;
+    for (size_t row = 0; row < ROWS; row++) {
+        assert_memory_equal(to + row * WIDTH, data + row * COLUMNS + FIRST, WIDTH);
+    }
+    free(to);
+    sft_close(file);
+    unlink(path);
+    free(bytes.bytes);
+}
+
 static void test_out_of_range(void **state) {
     (void)state;
     opened o = open_all("U8", "3,4", 12);
@@ -383,6 +417,7 @@ int main(void) {
         cmocka_unit_test(test_wrong_text),
         cmocka_unit_test(test_against_element_by_element),
         cmocka_unit_test(test_reads_no_more_than_it_must),
+        cmocka_unit_test(test_a_file_that_is_not_in_memory),
         cmocka_unit_test(test_out_of_range),
         cmocka_unit_test(test_elements_below_a_byte),
         cmocka_unit_test(test_empty_tensors_of_any_shape),
