@@ -97,7 +97,7 @@ CHANGES = {
     "a writer that is ended within": "w = safetensors._sft.StreamWriter(folder + '/x',"
     " [('a', 'U8', [4])])\n"
     "class S:\n    def __index__(self): w.abort(); return 0\n"
-    "w.put('a', S(), b'1234')",
+    "w.put('a', b'1234', S())",
     "specs of a writer that change": "specs = []\n"
     "specs += [('a', 'U8', [Index(specs.clear)]), ('b', 'U8', [1])]\n"
     "safetensors._sft.StreamWriter(folder + '/x', specs)",

@@ -61,7 +61,7 @@ def test_init_twice(survives: Callable[..., Outcome], small_file: str) -> None:
     survives("s = Buffer(b'1').spec('uint8', [1])\ns.__init__()\ns.shape")
     survives(
         "w = safetensors._sft.StreamWriter(folder + '/x', [('a', 'U8', [1])])\n"
-        "w.__init__(folder + '/y', [])\nw.put('a', 0, b'1')\nw.commit()"
+        "w.__init__(folder + '/y', [])\nw.put('a', b'1')\nw.commit()"
     )
 
 
@@ -91,9 +91,7 @@ finally:
 """
 
 
-def test_false_modules(
-    survives: Callable[..., Outcome], small_file: str
-) -> None:
+def test_false_modules(survives: Callable[..., Outcome], small_file: str) -> None:
     """The frameworks are looked up; what is found there need not be what it should be."""
     for name in ("numpy", "torch", "jax", "ml_dtypes"):
         for false in ("None", "5", "type(sys)('x')"):
