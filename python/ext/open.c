@@ -1,11 +1,12 @@
 #include <sft.h>
 
-#include "device.h"
 #include "errors.h"
 #include "framework.h"
 #include "handle.h"
+#include "listing.h"
 #include "load.h"
 #include "slice.h"
+#include "wishes.h"
 
 typedef struct open_object {
     PyObject_HEAD
@@ -13,63 +14,6 @@ typedef struct open_object {
     framework *maker;
     ahead ahead; /* of get_tensor() */
 } open_object;
-
-/* ---- arguments ---- */
-
-/* How a file is to be read and for whom, from the arguments that all ways to open one have. */
-typedef struct open_wishes {
-    framework_kind kind;
-    PyObject *device; /* a reference of its own */
-    sft_access access;
-} open_wishes;
-
-static int check_text(const char *argument, PyObject *text) {
-    if (PyUnicode_Check(text)) {
-        return 0;
-    }
-    PyErr_Format(PyExc_TypeError, "argument '%s': expected str, not %s", argument,
-                 Py_TYPE(text)->tp_name);
-    return -1;
-}
-
-/* PyTorch's tensors are mapped where that is safe; other frameworks' get memory of their own. */
-static int read_backend(module_state *state, PyObject *backend, open_wishes *wishes) {
-    if (backend == NULL || backend == Py_None) {
-        wishes->access = wishes->kind == FRAMEWORK_TORCH ? SFT_ACCESS_AUTO : SFT_ACCESS_READ;
-        return 0;
-    }
-    if (check_text("backend", backend) < 0) {
-        return -1;
-    }
-    if (PyUnicode_CompareWithASCIIString(backend, "mmap") == 0) {
-        wishes->access = SFT_ACCESS_MAP;
-        return 0;
-    }
-    if (PyUnicode_CompareWithASCIIString(backend, "pread") == 0) {
-        wishes->access = SFT_ACCESS_READ;
-        return 0;
-    }
-    raise_safetensor_error(
-        state, "backend \"%U\" is invalid (expected one of: \"mmap\", \"pread\")", backend);
-    return -1;
-}
-
-static int read_wishes(module_state *state, PyObject *framework_name, PyObject *device,
-                       PyObject *backend, open_wishes *wishes) {
-    if (check_text("framework", framework_name) < 0 ||
-        framework_read_kind(state, framework_name, &wishes->kind) < 0) {
-        return -1;
-    }
-    wishes->device = device_read(state, device);
-    if (wishes->device == NULL) {
-        return -1;
-    }
-    if (read_backend(state, backend, wishes) < 0) {
-        Py_CLEAR(wishes->device);
-        return -1;
-    }
-    return 0;
-}
 
 /* ---- opening ---- */
 
@@ -111,7 +55,7 @@ static PyObject *open_new(PyTypeObject *type, PyObject *args, PyObject *kwargs) 
         return NULL;
     }
     PyObject *self = NULL;
-    if (read_wishes(state, kind, device, backend, &wishes) == 0) {
+    if (wishes_read(state, kind, device, backend, &wishes) == 0) {
         self = new_object(state, handle_open_path(state, path, wishes.access), &wishes);
     }
     Py_DECREF(path);
@@ -137,7 +81,7 @@ static PyObject *open_handle(PyObject *module, PyObject *args, PyObject *kwargs)
     open_wishes wishes;
     if (!PyArg_ParseTupleAndKeywords(args, kwargs, "OO|O$O:_safe_open_handle", names, &file, &kind,
                                      &device, &backend) ||
-        read_wishes(state, kind, device, backend, &wishes) < 0) {
+        wishes_read(state, kind, device, backend, &wishes) < 0) {
         return NULL;
     }
     return new_object(state, handle_open_object(state, file, wishes.access), &wishes);
@@ -160,9 +104,9 @@ static PyObject *open_bytes(PyObject *module, PyObject *args, PyObject *kwargs) 
     PyObject *data, *kind, *device = NULL;
     int copy = 1;
     open_wishes wishes;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "OO|O$p:open_bytes", names, &data, &kind, &device,
-                                     &copy) ||
-        read_wishes(state, kind, device, NULL, &wishes) < 0) {
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "OO|O$p:open_bytes", names, &data, &kind,
+                                     &device, &copy) ||
+        wishes_read(state, kind, device, NULL, &wishes) < 0) {
         return NULL;
     }
     return new_object(state, handle_open_bytes(state, data, copy == 0), &wishes);
@@ -234,25 +178,6 @@ static PyObject *open_exit(PyObject *object, PyObject *const *args, Py_ssize_t c
 
 /* ---- names and metadata ---- */
 
-static PyObject *text_of(const char *text, size_t length) {
-    return PyUnicode_FromStringAndSize(text, (Py_ssize_t)length);
-}
-
-static PyObject *names_of(const handle *file) {
-    uint64_t count = handle_count(file);
-    PyObject *list = PyList_New((Py_ssize_t)count);
-    for (uint64_t i = 0; list != NULL && i < count; i++) {
-        const sft_tensor *tensor = handle_at(file, i).tensor;
-        PyObject *name = text_of(tensor->name, tensor->name_length);
-        if (name == NULL) {
-            Py_CLEAR(list);
-        } else {
-            PyList_SET_ITEM(list, (Py_ssize_t)i, name);
-        }
-    }
-    return list;
-}
-
 PyDoc_STRVAR(
     offset_keys_doc,
     "offset_keys($self, /)\n"
@@ -266,7 +191,7 @@ static PyObject *open_offset_keys(PyObject *self, PyObject *Py_UNUSED(none)) {
     if (file == NULL) {
         return NULL;
     }
-    PyObject *list = names_of(file);
+    PyObject *list = listing_names(file);
     owner_drop(&file->owner);
     return list;
 }
@@ -284,41 +209,6 @@ static PyObject *open_keys(PyObject *self, PyObject *none) {
     return list;
 }
 
-/* Adds what one file says; an earlier file's word counts. Returns 0, or -1 with an exception. */
-static int add_metadata(const sft_header *header, PyObject *dict) {
-    uint64_t count = sft_header_metadata_count(header);
-    for (uint64_t i = 0; i < count; i++) {
-        const sft_metadata_entry *entry = sft_header_metadata_at(header, i);
-        PyObject *key = text_of(entry->key, entry->key_length);
-        PyObject *value = text_of(entry->value, entry->value_length);
-        PyObject *there = key == NULL || value == NULL ? NULL : PyDict_SetDefault(dict, key, value);
-        Py_XDECREF(key);
-        Py_XDECREF(value);
-        if (there == NULL) {
-            return -1;
-        }
-    }
-    return 0;
-}
-
-static PyObject *metadata_of(const handle *file) {
-    PyObject *dict = NULL;
-    for (uint64_t i = 0; i < handle_files(file); i++) {
-        const sft_header *header = sft_file_header(handle_file(file, i));
-        if (!sft_header_has_metadata(header)) {
-            continue;
-        }
-        if (dict == NULL && (dict = PyDict_New()) == NULL) {
-            return NULL;
-        }
-        if (add_metadata(header, dict) < 0) {
-            Py_DECREF(dict);
-            return NULL;
-        }
-    }
-    return dict != NULL ? dict : Py_NewRef(Py_None);
-}
-
 PyDoc_STRVAR(metadata_doc,
              "metadata($self, /)\n"
              "--\n\n"
@@ -331,7 +221,7 @@ static PyObject *open_metadata(PyObject *self, PyObject *Py_UNUSED(none)) {
     if (file == NULL) {
         return NULL;
     }
-    PyObject *metadata = metadata_of(file);
+    PyObject *metadata = listing_metadata(file);
     owner_drop(&file->owner);
     return metadata;
 }
@@ -368,13 +258,13 @@ static placed_tensor find(module_state *state, const handle *file, PyObject *nam
     return place;
 }
 
-PyDoc_STRVAR(
-    get_tensor_doc,
-    "get_tensor($self, /, name)\n"
-    "--\n\n"
-    "One tensor, on the device that the file was opened for.\n\n"
-    "Raises SafetensorError if there is no such tensor, if the framework lacks its type, or\n"
-    "if the file is closed or has shrunk; OSError if it can't be read; MemoryError.");
+PyDoc_STRVAR(get_tensor_doc,
+             "get_tensor($self, /, name)\n"
+             "--\n\n"
+             "One tensor, on the device that the file was opened for. Small ones that are asked\n"
+             "for in the order of the file are read some at a time.\n\n"
+             "Raises SafetensorError if there is no such tensor, if the framework lacks its type,\n"
+             "or if the file is closed or has shrunk; OSError if it can't be read; MemoryError.");
 
 static PyObject *open_get_tensor(PyObject *object, PyObject *const *args, Py_ssize_t count,
                                  PyObject *kwnames) {
@@ -456,30 +346,26 @@ static void open_dealloc(PyObject *object) {
     Py_DECREF(type);
 }
 
-PyDoc_STRVAR(
-    open_doc,
-    "safe_open(filename, framework, device='cpu', *, backend=None)\n"
-    "--\n\n"
-    "A safetensors file that is open for reading; every rule of the format has been checked.\n\n"
-    "filename: a str or os.PathLike. An index (*.index.json) or a folder of shards is read as one\n"
-    "    file.\n"
-    "framework: whose tensors to make: \"pt\", \"torch\" or \"pytorch\"; \"np\" or \"numpy\"; "
-    "\"tf\" or\n"
-    "    \"tensorflow\"; \"jax\" or \"flax\"; \"mlx\"; \"paddle\"\n"
-    "device: where PyTorch's and Paddle's tensors go: \"cpu\" or None, \"cuda\", \"cuda:1\", a "
-    "number…\n"
-    "backend: \"mmap\" maps the file: tensors on the CPU take no copy, and changes to them stay "
-    "in\n"
-    "    this process. The price: SIGBUS if someone cuts the file short meanwhile. \"pread\" "
-    "reads\n"
-    "    into memory of their own. None: PyTorch's are mapped, but not over a network; all others\n"
-    "    are read.\n\n"
-    "Use it in a `with` block, which closes it. Any number of threads may read at once; a thread\n"
-    "may close it while others read.\n\n"
-    "Raises FileNotFoundError, PermissionError, IsADirectoryError (a folder without shards) or\n"
-    "another OSError if the file can't be read; SafetensorError for a file that breaks a rule, "
-    "and\n"
-    "for an unknown framework, device or backend; ImportError if the framework is not installed.");
+PyDoc_STRVAR(open_doc,
+             "safe_open(filename, framework, device='cpu', *, backend=None)\n"
+             "--\n\n"
+             "A safetensors file that is open for reading; it keeps every rule of the format.\n\n"
+             "filename: a str or os.PathLike. An index (*.index.json) or a folder of shards is\n"
+             "    read as one file.\n"
+             "framework: whose tensors to make: \"pt\", \"torch\" or \"pytorch\"; \"np\" or\n"
+             "    \"numpy\"; \"tf\" or \"tensorflow\"; \"jax\" or \"flax\"; \"mlx\"; \"paddle\"\n"
+             "device: where PyTorch's and Paddle's tensors go: \"cpu\" or None, \"cuda\",\n"
+             "    \"cuda:1\", a number, a torch.device\n"
+             "backend: \"mmap\" maps the file: tensors on the CPU take no copy, and changes to\n"
+             "    them stay in this process. The price: SIGBUS if someone cuts the file short\n"
+             "    meanwhile. \"pread\" reads into memory of their own. None: PyTorch's are\n"
+             "    mapped, but not over a network; all others are read.\n\n"
+             "Use it in a `with` block, which closes it. Any number of threads may read at once;\n"
+             "a thread may close it while others read.\n\n"
+             "Raises FileNotFoundError, PermissionError, IsADirectoryError (a folder without\n"
+             "shards) or another OSError if the file can't be read; SafetensorError for a file\n"
+             "that breaks a rule, and for an unknown framework, device or backend; ValueError\n"
+             "for a device whose number is none; ImportError if the framework is missing.");
 
 int open_add(PyObject *module, module_state *state) {
     static PyMethodDef methods[] = {
