@@ -1,7 +1,7 @@
 """The files that are loaded: made once, of distinct random numbers, and kept in a cache folder.
 
-They are written here rather than by a contender, as most files in the world are: the data starts
-where the header ends, at a multiple of 8.
+They are written here rather than by a contender, as most files in the world are: sorted by name,
+and the data starts where the header ends, at a multiple of 8.
 """
 
 from __future__ import annotations
@@ -96,7 +96,7 @@ def write(path: Path, shapes: Shapes) -> None:
     """Writes a safetensors file of random numbers."""
     header: dict[str, object] = {"__metadata__": {"format": "pt"}}
     at = 0
-    for name, (dtype, shape) in shapes.items():
+    for name, (dtype, shape) in sorted(shapes.items()):
         size = math.prod(shape) * SIZES[dtype]
         header[name] = {"dtype": dtype, "shape": shape, "data_offsets": [at, at + size]}
         at += size
@@ -105,7 +105,7 @@ def write(path: Path, shapes: Shapes) -> None:
     random = np.random.default_rng(1)
     with path.open("wb") as file:
         file.write(struct.pack("<Q", len(text)) + text)
-        for dtype, shape in shapes.values():
+        for _, (dtype, shape) in sorted(shapes.items()):
             numbers = random.random(math.prod(shape), dtype=np.float32)
             file.write(numbers.astype(np.float16 if dtype == "F16" else np.float32, copy=False))
         file.flush()

@@ -46,7 +46,8 @@ gcc=(-DCMAKE_C_COMPILER=gcc -DCMAKE_CXX_COMPILER=g++)
 clang=(-DCMAKE_C_COMPILER=clang -DCMAKE_CXX_COMPILER=clang++)
 
 release() {
-  build release "${gcc[@]}" -DCMAKE_BUILD_TYPE=Release -DSFT_BUILD_EXAMPLES=ON &&
+  build release "${gcc[@]}" -DCMAKE_BUILD_TYPE=Release -DSFT_BUILD_EXAMPLES=ON -DSFT_BUILD_BENCH=ON \
+    "-DPython_EXECUTABLE=$PWD/build/venv/python/bin/python" &&
     run release
 }
 
