@@ -105,11 +105,8 @@ static PyMethodDef functions[] = {
 static PyModuleDef_Slot slots[] = {{0, NULL}};
 
 static struct PyModuleDef definition = {
-    PyModuleDef_HEAD_INIT,
-    .m_name = "_sum",
-    .m_doc = "A 64-bit sum of memory.",
-    .m_methods = functions,
-    .m_slots = slots,
+    PyModuleDef_HEAD_INIT,  .m_name = "_sum", .m_doc = "A 64-bit sum of memory.",
+    .m_methods = functions, .m_slots = slots,
 };
 
 PyMODINIT_FUNC PyInit__sum(void);
