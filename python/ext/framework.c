@@ -169,11 +169,13 @@ static PyObject *place_copy(framework *self, const tensor_layout *given,
     if (memory == NULL) {
         return PyErr_NoMemory();
     }
+    PyThreadState *thread = PyEval_SaveThread();
     if (SWAPPED) {
         copy_swapped(memory->memory, given->data, given->bytes, unit_of(given->dtype));
     } else if (given->bytes > 0) {
         memcpy(memory->memory, given->data, (size_t)given->bytes);
     }
+    PyEval_RestoreThread(thread);
     byte_region copy = {&memory->owner, memory->memory, given->bytes, true, NULL};
     tensor_layout copied = *given;
     copied.data = memory->memory;
