@@ -18,6 +18,10 @@
 /* Below this much in all, starting a thread costs more than it saves. */
 #define WORTH_A_THREAD (UINT64_C(1) * 1024 * 1024)
 #define MOST_THREADS 8U
+/* What a disk has to do at once, in pieces, beside those that are being read. Small pieces follow
+ * one another, and the system reads on by itself. */
+#define PIECES_AHEAD 3U
+#define WORTH_ASKING (UINT64_C(256) * 1024)
 
 /* A stretch of a file that goes to one place, or a slice of many small stretches. */
 typedef struct piece {
@@ -116,8 +120,22 @@ static const sft_tensor *to_blame(const piece *what, uint64_t byte) {
     return request->tensor;
 }
 
+/* A piece that the disk has to bring is asked for while the ones before it are read. */
+static void expect_piece(const plan *p, uint64_t index) {
+    if (index < p->count) {
+        const piece *next = &p->pieces[p->order[index]];
+        const sft_source *source = &next->request->file->source;
+        if (!next->slice && next->size >= WORTH_ASKING && !sft_source_ready(source, next->offset)) {
+            sft_source_expect(source, next->offset, next->size);
+        }
+    }
+}
+
 static bool read_piece(void *context, uint64_t index) {
     plan *p = context;
+    for (uint64_t i = index == 0 ? 0 : PIECES_AHEAD; i <= PIECES_AHEAD; i++) {
+        expect_piece(p, index + i);
+    }
     const piece *what = &p->pieces[p->order[index]];
     const sft_read_request *request = what->request;
     sft_error failure;
