@@ -38,11 +38,6 @@ bool ahead_take(ahead *self, uint64_t index, byte_region *region, void **data) {
     return true;
 }
 
-void ahead_release(byte_region *region) {
-    Py_XDECREF(region->buffer);
-    owner_drop(region->keep);
-}
-
 uint64_t ahead_reach(ahead *self, uint64_t index) {
     if (index != self->next) {
         self->reach = 0;

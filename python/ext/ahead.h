@@ -25,10 +25,9 @@ typedef struct ahead {
  * @index: its place in the file
  * @data: receives where its bytes are
  *
- * Returns true and fills @region, with holds that the caller gives back by ahead_release().
+ * Returns true and fills @region, whose hold (keep) and reference (buffer) the caller gives back.
  */
 bool ahead_take(ahead *self, uint64_t index, byte_region *region, void **data);
-void ahead_release(byte_region *region);
 
 /*
  * Notes that a tensor is asked for that was not in the window. Returns how many bytes to read, from
