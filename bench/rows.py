@@ -46,6 +46,7 @@ class Group:
     contenders: list[Contender] = field(default_factory=list)
     lines: list[Comparison] = field(default_factory=list)
     temporary: list[Path] = field(default_factory=list)  # removed at the end
+    warm: list[Path] = field(default_factory=list)  # read anew at the beginning
 
 
 Maker = Callable[[Setup], list[Group]]
@@ -96,8 +97,9 @@ def against_peer(target: float | None) -> dict[str, float | None]:
     return {"safetensors, mmap": target, "safetensors, pread": target}
 
 
-def warmed(workers: dict[str, Worker], path: Path) -> None:
-    """Before each run the file is in memory."""
+def warmed(group: Group, workers: dict[str, Worker], path: Path) -> None:
+    """Before each run the file is in memory, brought there in the same way for every group."""
+    group.warm.append(path)
     for each in workers.values():
         each.prepare = lambda: {"resident_before": cache.warm(path)}
 
@@ -106,7 +108,7 @@ def keys_of_many(setup: Setup) -> list[Group]:
     path = setup.file("small")
     group = Group(1, f"open + keys, {setup.scale.small_tensors:,} tensors")
     workers = loaders(setup, [None], work="keys", framework="numpy", path=str(path), repeats=7)
-    warmed(workers, path)
+    warmed(group, workers, path)
     group.contenders = list(workers.values())
     targets = {"ours, default": against_peer(4)}
     compare_all(group, workers, targets, note="first")
@@ -121,7 +123,7 @@ def each_of_many(setup: Setup) -> list[Group]:
         group = Group(2, f"get each of {setup.scale.small_tensors:,} tensors, {framework}")
         ours: list[str | None] = [None] if framework == "torch" else [None, "mmap"]
         workers = loaders(setup, ours, work="each", framework=framework, path=str(path), repeats=7)
-        warmed(workers, path)
+        warmed(group, workers, path)
         group.contenders = list(workers.values())
         targets: Targets = {"ours, default": against_peer(target)}
         if framework == "numpy":
@@ -139,7 +141,7 @@ def numpy_files(setup: Setup) -> list[Group]:
         size = path.stat().st_size
         group = Group(3, f"numpy load_file, {size / 1e6:,.0f} MB, warm, summed")
         workers = loaders(setup, [None, "mmap"], work="load", framework="numpy", path=str(path))
-        warmed(workers, path)
+        warmed(group, workers, path)
         group.contenders = list(workers.values())
         wanted = (5, 8) if kind == "dense" else (None, None)
         targets = {"ours, default": against_peer(wanted[0]), "ours, mmap": against_peer(wanted[1])}
@@ -167,7 +169,7 @@ def torch_files(setup: Setup) -> list[Group]:
         group = Group(4, f"torch load_file, {size / 1e6:,.0f} MB, warm, summed")
         job: dict[str, Any] = {"framework": "torch", "path": str(path)}
         workers = loaders(setup, [None, "pread"], work="load", **job)
-        warmed(workers, path)
+        warmed(group, workers, path)
         targets: Targets = {
             "ours, default": {"safetensors, mmap": 1, "safetensors, pread": 3},
             "ours, pread": {"safetensors, pread": None},
@@ -180,7 +182,7 @@ def torch_files(setup: Setup) -> list[Group]:
                 job |= {"work": "torch_load", "path": str(checkpoint), "mmap": mapped}
                 others[name] = worker(setup, name, "peer", **job)
                 targets["ours, default"][name] = None
-            warmed(others, checkpoint)
+            warmed(group, others, checkpoint)
             workers |= others
         group.contenders = list(workers.values())
         compare_all(group, workers, targets, size)
@@ -209,6 +211,8 @@ def columns(setup: Setup) -> list[Group]:
             job = {"work": "columns", "framework": framework, "path": str(path), "columns": wanted}
             ours: list[str | None] = [None, "mmap"] if framework == "numpy" else [None, "pread"]
             workers = loaders(setup, ours, **job)
+            if not cold:
+                group.warm.append(path)
             for each in workers.values():
                 each.prepare = prepare_columns(path, cold, asked)
             group.contenders = list(workers.values())
