@@ -15,7 +15,7 @@ int argument_refuse(const char *argument, PyObject *given, const char *wanted) {
     }
     PyObject *type = PyObject_GetAttrString((PyObject *)Py_TYPE(given), "__qualname__");
     if (type != NULL) {
-        PyErr_Format(PyExc_TypeError, "argument '%s': '%U' object is not an instance of '%s'",
+        PyErr_Format(PyExc_TypeError, "argument '%s': '%S' object is not an instance of '%s'",
                      argument, type, wanted);
         Py_DECREF(type);
     }

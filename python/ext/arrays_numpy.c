@@ -69,8 +69,8 @@ static PyObject *array_by_api(framework *self, const byte_region *region,
         }
         shape[i] = (Py_ssize_t)layout->shape[i];
     }
-    return numpy_api_array(&self->numpy, (PyTypeObject *)self->make, dtype, (int)layout->rank,
-                           shape, layout->data, region->writable, region->buffer);
+    return numpy_api_array(&self->numpy, dtype, (int)layout->rank, shape, layout->data,
+                           region->writable, region->buffer);
 }
 
 static PyObject *shape_of(const tensor_layout *layout) {

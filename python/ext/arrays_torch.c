@@ -1,6 +1,7 @@
 #include <stdlib.h>
 
 #include "arrays.h"
+#include "block.h"
 #include "dlpack.h"
 #include "dtypes.h"
 #include "errors.h"
@@ -78,19 +79,19 @@ static int find_width(framework *self, element_type *element) {
     return PyErr_Occurred() ? -1 : 0;
 }
 
-static void nothing_to_free(owner *self) {
-    (void)self;
-}
-
 /* Whether this release of torch takes the type by DLPack and means the same by it: it is tried. */
 static int try_exchange(framework *self, sft_dtype dtype, element_type *element) {
     static const uint64_t shape[] = {0};
-    owner keep;
     if (!dlpack_knows(dtype)) {
         return 0;
     }
-    owner_init(&keep, nothing_to_free);
-    PyObject *capsule = dlpack_capsule(&keep, NULL, dtype, shape, 1);
+    block *nothing = block_new(0);
+    if (nothing == NULL) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    PyObject *capsule = dlpack_capsule(&nothing->owner, nothing->memory, dtype, shape, 1);
+    owner_drop(&nothing->owner);
     PyObject *tensor = capsule == NULL ? NULL : PyObject_CallOneArg(self->make, capsule);
     PyObject *made = tensor == NULL ? NULL : PyObject_GetAttrString(tensor, "dtype");
     element->by_exchange = made == element->dtype;

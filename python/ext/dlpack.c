@@ -1,5 +1,6 @@
 #include "dlpack.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 
 typedef struct dl_type {
@@ -25,14 +26,22 @@ typedef struct dl_managed {
     void (*deleter)(struct dl_managed *self);
 } dl_managed;
 
-/* What a capsule holds: the standard's struct, and behind it what that points to. */
+/*
+ * What a capsule holds: the standard's struct, and what that points to. Both the capsule and its
+ * consumer hold it: PyTorch calls the deleter of a tensor that it then refuses, and leaves the
+ * capsule's name as it was, as if nothing had been taken.
+ */
 typedef struct package {
+    owner owner;
     dl_managed managed;
+    atomic_bool deleted;
     owner *keep;
     int64_t shape[];
 } package;
 
 enum { DL_CPU = 1 };
+
+static const char capsule_name[] = "dltensor";
 
 /* Lanes are 0 where the standard has no such type. */
 static const dl_type types[SFT_DTYPES] = {
@@ -49,17 +58,28 @@ bool dlpack_knows(sft_dtype dtype) {
     return types[dtype].lanes != 0;
 }
 
-static void package_free(dl_managed *managed) {
-    package *self = (package *)managed;
-    owner_drop(self->keep);
+static void package_free(owner *self) {
     free(self);
+}
+
+/* The deleter, which the consumer calls once. */
+static void let_go(dl_managed *managed) {
+    package *self = managed->context;
+    atomic_store(&self->deleted, true);
+    owner_drop(self->keep);
+    owner_drop(&self->owner);
 }
 
 /* A consumer renames the capsule that it takes over. */
 static void capsule_free(PyObject *capsule) {
-    if (PyCapsule_IsValid(capsule, "dltensor")) {
-        package_free(PyCapsule_GetPointer(capsule, "dltensor"));
+    package *self = PyCapsule_GetContext(capsule);
+    if (self == NULL) {
+        return;
     }
+    if (PyCapsule_IsValid(capsule, capsule_name) && !atomic_load(&self->deleted)) {
+        let_go(&self->managed);
+    }
+    owner_drop(&self->owner);
 }
 
 PyObject *dlpack_capsule(owner *keep, void *data, sft_dtype dtype, const uint64_t *shape,
@@ -79,13 +99,22 @@ PyObject *dlpack_capsule(owner *keep, void *data, sft_dtype dtype, const uint64_
     }
     self->managed = (dl_managed){
         .tensor = {data, DL_CPU, 0, (int32_t)rank, types[dtype], self->shape, NULL, 0},
-        .context = NULL,
-        .deleter = package_free,
+        .context = self,
+        .deleter = let_go,
     };
-    self->keep = owner_hold(keep);
-    PyObject *capsule = PyCapsule_New(self, "dltensor", capsule_free);
+    PyObject *capsule = PyCapsule_New(&self->managed, capsule_name, capsule_free);
     if (capsule == NULL) {
-        package_free(&self->managed);
+        free(self);
+        return NULL;
+    }
+    owner_init(&self->owner, package_free);
+    owner_hold(&self->owner);
+    atomic_init(&self->deleted, false);
+    self->keep = owner_hold(keep);
+    if (PyCapsule_SetContext(capsule, self) < 0) {
+        let_go(&self->managed);
+        owner_drop(&self->owner);
+        Py_CLEAR(capsule);
     }
     return capsule;
 }

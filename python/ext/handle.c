@@ -22,7 +22,7 @@ static void plain_free(owner *self) {
 /* One whose bytes belong to a Python object, which only its own interpreter can let go. */
 typedef struct python_handle {
     handle base;
-    PyInterpreterState *home;
+    int64_t home;   /* the number of that interpreter: an address may be another's by now */
     Py_buffer view; /* of the bytes; its obj is NULL where a file object is read */
 } python_handle;
 
@@ -39,17 +39,29 @@ static void release_python(python_handle *self) {
     }
 }
 
+/* The interpreter that this thread has at this moment; -1: none. */
+static int64_t current_interpreter(void) {
+    PyThreadState *thread = PyThreadState_GetUnchecked();
+#if PY_VERSION_HEX < 0x030C0000
+    /* Up to 3.11 this is the state of whichever thread has the interpreter's lock. */
+    if (thread != NULL && thread->thread_id != PyThread_get_thread_ident()) {
+        return -1;
+    }
+#endif
+    return thread == NULL ? -1 : PyInterpreterState_GetID(PyThreadState_GetInterpreter(thread));
+}
+
 /*
  * The last hold may be a tensor that dies in a thread which knows no Python, or after the
  * interpreter's end. In the latter case the bytes stay: there is no one left to give them to.
  */
 static void python_free(owner *self) {
     python_handle *freed = (python_handle *)self;
-    PyThreadState *thread = PyThreadState_GetUnchecked();
-    if (thread != NULL && PyThreadState_GetInterpreter(thread) == freed->home) {
+    int64_t current = current_interpreter();
+    if (current == freed->home) {
         release_python(freed);
-    } else if (thread == NULL && Py_IsInitialized() && !Py_IsFinalizing() &&
-               freed->home == PyInterpreterState_Main()) {
+    } else if (current == -1 && Py_IsInitialized() && !Py_IsFinalizing() &&
+               freed->home == PyInterpreterState_GetID(PyInterpreterState_Main())) {
         PyGILState_STATE attached = PyGILState_Ensure();
         release_python(freed);
         PyGILState_Release(attached);
@@ -73,7 +85,7 @@ static python_handle *new_python_handle(void) {
         return NULL;
     }
     owner_init(&self->base.owner, python_free);
-    self->home = PyInterpreterState_Get();
+    self->home = PyInterpreterState_GetID(PyInterpreterState_Get());
     self->base.with_python = true;
     return self;
 }
@@ -84,6 +96,7 @@ static sft_open_options file_options(sft_access access) {
     sft_open_options options = SFT_OPEN_OPTIONS;
     options.access = access;
     options.writable = access != SFT_ACCESS_READ;
+    options.no_descriptor = true;
     return options;
 }
 
@@ -91,6 +104,7 @@ static sft_status open_model(handle *self, const char *path, sft_access access, 
     sft_model_options options = SFT_MODEL_OPTIONS;
     options.access = access;
     options.writable = access != SFT_ACCESS_READ;
+    options.no_descriptor = true;
     return sft_model_open(path, &options, &self->model, error);
 }
 

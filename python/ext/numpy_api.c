@@ -1,7 +1,7 @@
 #include "numpy_api.h"
 
 /* Places in the table. */
-enum { ABI_VERSION = 0, NEW_FROM_DESCR = 94, SET_BASE_OBJECT = 282 };
+enum { ABI_VERSION = 0, ARRAY_TYPE = 2, NEW_FROM_DESCR = 94, SET_BASE_OBJECT = 282 };
 
 /* What the function at ABI_VERSION returns in releases 1 and 2. */
 enum { ABI_1 = 0x01000009, ABI_2 = 0x02000000 };
@@ -25,7 +25,7 @@ typedef union entry {
 } entry;
 
 int numpy_api_find(PyObject *numpy, numpy_api *api) {
-    *api = (numpy_api){NULL, NULL};
+    *api = (numpy_api){NULL, NULL, NULL};
     PyObject *inner = import_inner(numpy);
     PyObject *capsule = inner == NULL ? NULL : PyObject_GetAttrString(inner, "_ARRAY_API");
     Py_XDECREF(inner);
@@ -39,17 +39,18 @@ int numpy_api_find(PyObject *numpy, numpy_api *api) {
     }
     unsigned int version = ((entry){.data = table[ABI_VERSION]}).version();
     if (version == ABI_1 || version == ABI_2) {
+        api->array_type = table[ARRAY_TYPE];
         api->new_from_descr = ((entry){.data = table[NEW_FROM_DESCR]}).new_from_descr;
         api->set_base = ((entry){.data = table[SET_BASE_OBJECT]}).set_base;
     }
     return 0;
 }
 
-PyObject *numpy_api_array(const numpy_api *api, PyTypeObject *type, PyObject *dtype, int rank,
-                          const Py_ssize_t *shape, void *data, bool writable, PyObject *base) {
+PyObject *numpy_api_array(const numpy_api *api, PyObject *dtype, int rank, const Py_ssize_t *shape,
+                          void *data, bool writable, PyObject *base) {
     int flags = C_CONTIGUOUS | ALIGNED | (writable ? WRITEABLE : 0);
-    PyObject *array =
-        api->new_from_descr(type, Py_NewRef(dtype), rank, shape, NULL, data, flags, NULL);
+    PyObject *array = api->new_from_descr(api->array_type, Py_NewRef(dtype), rank, shape, NULL,
+                                          data, flags, NULL);
     if (array != NULL && api->set_base(array, Py_NewRef(base)) < 0) {
         Py_CLEAR(array);
     }

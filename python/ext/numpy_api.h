@@ -11,6 +11,7 @@
 #include "state.h"
 
 typedef struct numpy_api {
+    PyTypeObject *array_type; /* numpy.ndarray, which outlives all else */
     PyObject *(*new_from_descr)(PyTypeObject *type, PyObject *descr, int rank,
                                 const Py_ssize_t *shape, const Py_ssize_t *strides, void *data,
                                 int flags, PyObject *parent);
@@ -18,7 +19,7 @@ typedef struct numpy_api {
 } numpy_api;
 
 /*
- * Fills the table, from the module numpy; both are NULL if this NumPy's interface is one that is
+ * Fills the table, from the module numpy; all are NULL if this NumPy's interface is one that is
  * not known. Returns 0, or -1 with an exception.
  */
 int numpy_api_find(PyObject *numpy, numpy_api *api);
@@ -26,13 +27,13 @@ int numpy_api_find(PyObject *numpy, numpy_api *api);
 /*
  * A C-contiguous array over memory.
  *
- * @api: whose functions are not NULL
+ * @api: not of NULLs
  * @base: what keeps the memory alive; a new reference is taken
  * @shape, @rank: at most PY_SSIZE_T_MAX each
  *
  * Returns a new reference, or NULL with an exception.
  */
-PyObject *numpy_api_array(const numpy_api *api, PyTypeObject *type, PyObject *dtype, int rank,
-                          const Py_ssize_t *shape, void *data, bool writable, PyObject *base);
+PyObject *numpy_api_array(const numpy_api *api, PyObject *dtype, int rank, const Py_ssize_t *shape,
+                          void *data, bool writable, PyObject *base);
 
 #endif

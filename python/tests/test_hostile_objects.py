@@ -103,3 +103,25 @@ def test_false_modules(survives: Callable[..., Outcome], small_file: str) -> Non
                 framework=framework,
                 false=false,
             )
+
+
+def test_types_without_a_proper_name(survives: Callable[..., Outcome]) -> None:
+    """A message tells the type of a wrong argument: whatever its own class says of its name."""
+    wrong = (
+        "class Kind(type):\n    def __getattribute__(self, name):\n        return 5\n"
+        "given = Kind('X', (), {})()\n"
+    )
+    for call in ("serialize(given)", "serialize({'a': given})", "deserialize(given)"):
+        ended = survives(wrong + call)
+        assert isinstance(ended, Raised)
+        assert "'5' object" in ended.text
+
+
+def test_false_arrays(survives: Callable[..., Outcome], small_file: str) -> None:
+    """Arrays are made by NumPy's own interface, which trusts the type that it is given."""
+    for false in ("5", "type('Fake', (), {})"):
+        survives(
+            f"true = np.ndarray\nnp.ndarray = {false}\n"
+            "try:\n    safe_open(path, 'np').get_tensors()\nfinally:\n    np.ndarray = true",
+            path=small_file,
+        )
