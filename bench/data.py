@@ -107,7 +107,7 @@ def write(path: Path, shapes: Shapes) -> None:
         file.write(struct.pack("<Q", len(text)) + text)
         for _, (dtype, shape) in sorted(shapes.items()):
             numbers = random.random(math.prod(shape), dtype=np.float32)
-            file.write(numbers.astype(np.float16 if dtype == "F16" else np.float32, copy=False))
+            file.write(numbers.astype(np.float16 if dtype == "F16" else np.float32).data)
         file.flush()
         os.fsync(file.fileno())
 

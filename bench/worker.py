@@ -129,13 +129,12 @@ def read_arrays(path: str, framework: str) -> dict[str, Any]:
 
     from bench.data import list_tensors
 
-    types = {"F32": np.float32, "F16": np.float16}
+    types = {"F32": np.dtype(np.float32), "F16": np.dtype(np.float16)}
     arrays: dict[str, Any] = {}
     for tensor in list_tensors(Path(path)):
-        size = types[tensor.dtype]().nbytes
-        array = np.fromfile(
-            path, types[tensor.dtype], (tensor.end - tensor.begin) // size, offset=tensor.begin
-        )
+        dtype = types[tensor.dtype]
+        count = (tensor.end - tensor.begin) // dtype.itemsize
+        array = np.fromfile(path, dtype, count, offset=tensor.begin)
         arrays[tensor.name] = array.reshape(tensor.shape)
     if framework == "torch":
         import torch
