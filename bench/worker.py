@@ -129,7 +129,7 @@ def read_arrays(path: str, framework: str) -> dict[str, Any]:
 
     from bench.data import list_tensors
 
-    types = {"F32": np.dtype(np.float32), "F16": np.dtype(np.float16)}
+    types: dict[str, np.dtype[Any]] = {"F32": np.dtype("<f4"), "F16": np.dtype("<f2")}
     arrays: dict[str, Any] = {}
     for tensor in list_tensors(Path(path)):
         dtype = types[tensor.dtype]
