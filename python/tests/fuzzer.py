@@ -118,7 +118,7 @@ class Chance:
     def index(self) -> Any:
         """What a slice may be asked for."""
         bound = (None, 0, 1, 2, 3, 5, -1, 2**40)
-        part = (
+        part: tuple[Any, ...] = (
             self.rng.randint(-5, 5),
             slice(*(self.rng.choice(bound) for _ in range(3))),
             ...,
@@ -134,7 +134,15 @@ class Chance:
         memory = bytearray(64)
         self.memory.append(memory)
         address = ctypes.addressof(ctypes.c_char.from_buffer(memory))
-        pairs = (([64], 64), ([8, 8], 64), ([0], 0), ([2, 3], 6), ([], 1), ([2**63], 6), ([], 64))
+        pairs: tuple[tuple[list[int], int], ...] = (
+            ([64], 64),
+            ([8, 8], 64),
+            ([0], 0),
+            ([2, 3], 6),
+            ([], 1),
+            ([2**63], 6),
+            ([], 64),
+        )
         shape, size = self.rng.choice(pairs)
         return _sft.TensorSpec(dtype="uint8", shape=shape, data_ptr=address, data_len=size)
 

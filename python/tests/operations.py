@@ -99,7 +99,7 @@ def run(source: str, names: dict[str, Any]) -> Outcome:
     scope = surroundings(tree) | names | {"folder": folder}
     last = None
     if tree.body and isinstance(tree.body[-1], ast.Expr):
-        last = ast.Expression(tree.body.pop().value)  # type: ignore[attr-defined]
+        last = ast.Expression(tree.body.pop().value)
     try:
         exec(compile(tree, "<operation>", "exec"), scope)  # noqa: S102 - the tests' own lines
         value = eval(compile(last, "<operation>", "eval"), scope) if last else None  # noqa: S307
@@ -197,6 +197,7 @@ def describe(value: Any, folder: str = "") -> Any:
         return describe_numpy(value)
     if kind.__module__.startswith("jax"):
         array = describe_numpy(importlib.import_module("numpy").asarray(value))
+        assert isinstance(array, Array)
         return Array("jax.Array", array.dtype, array.shape, array.data, str(value.device), ())
     return ("object", kind.__name__)
 

@@ -178,7 +178,7 @@ def test_what_is_refused(path: Path, tmp_path: Path) -> None:
         lambda: safetensors.deserialize(whole[:-1]),
         lambda: load(whole + b"x"),
         lambda: save({"a": np.zeros(1), "b": 1}),
-        lambda: save({"a": np.zeros(1)}, {"k": 1}),  # type: ignore[dict-item]
+        lambda: save({"a": np.zeros(1)}, {"k": 1}),
         lambda: save({"__metadata__": np.zeros(1)}),
         lambda: save_file({"a": np.zeros(1)}, tmp_path / "absent" / "x"),
         lambda: safetensors.TensorSpec(dtype="absent", shape=[1], data_ptr=1, data_len=1),
@@ -240,6 +240,18 @@ def test_tensors_outlive_everything(path: Path, backend: str | None) -> None:
     del array
     gc.collect()
     assert (view == 3).all()
+
+
+@needs_proc
+def test_mapped_files_take_no_descriptor(path: Path) -> None:
+    """A program may keep more of them, and of their arrays, than it may have files open."""
+    before = held()["descriptors"]
+    files = [safe_open(path, "np", backend="mmap") for _ in range(20)]
+    arrays = [load_file(path, backend="mmap")["4"] for _ in range(20)]
+    shards = safe_open(path.parent, "np", backend="mmap")
+    assert held()["descriptors"] == before
+    parts = [file.get_slice("4")[1:] for file in [*files, shards]]
+    assert all((part == 4).all() for part in [*arrays, *parts])
 
 
 @pytest.mark.parametrize("backend", BACKENDS)

@@ -94,7 +94,7 @@ def test_closing_while_others_read(model: tuple[Path, dict[str, Any]], backend: 
                     assert np.array_equal(array, tensors[name])
                     assert np.array_equal(part[2], tensors[name][2])
 
-        together(lambda number, read=read: read(number), THREADS + 1)
+        together(read, THREADS + 1)
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
