@@ -6,7 +6,12 @@ import statistics
 from dataclasses import dataclass
 from typing import Any
 
-from bench.measure import Contender, Run
+from bench.measure import Contender, Run, Worker
+
+
+def middle(runs: list[Run], key: str) -> float | None:
+    values = [run[key] for run in runs if run.get(key) is not None]
+    return statistics.median(values) if values else None
 
 
 @dataclass
@@ -20,6 +25,14 @@ class Comparison:
     target: float | None = None  # the ratio that we want at least
     key: str = "first_s"
     size: int | None = None  # bytes that are moved, for the throughput
+
+    def cpu_ratio(self) -> float | None:
+        """The same ratio of CPU time, where it was taken of the very work that the clock timed."""
+        if not isinstance(self.ours, Worker) or self.key != "first_s":
+            return None
+        mine = middle(self.ours.runs, "cpu_s")
+        others = middle(self.theirs.runs, "cpu_s")
+        return others / mine if mine and others else None
 
     def summary(self) -> dict[str, Any]:
         ours = [run[self.key] for run in self.ours.runs]
@@ -40,6 +53,7 @@ class Comparison:
             "ratio": statistics.median(theirs) / mine,
             "ratio_low": low,
             "ratio_high": high,
+            "cpu_ratio": self.cpu_ratio(),
             "target": self.target,
         }
 
@@ -69,7 +83,8 @@ def lay_out(cells: list[list[str]], left: set[int]) -> list[str]:
 
 
 def ratio_table(rows: list[dict[str, Any]]) -> list[str]:
-    cells = [["row", "work", "ours", "", "against", "theirs", "ratio", "spread", "wanted"]]
+    names = ["row", "work", "ours", "", "against", "theirs", "ratio", "spread", "wanted", "CPU"]
+    cells = [names]
     for row in rows:
         cells.append(
             [
@@ -82,14 +97,10 @@ def ratio_table(rows: list[dict[str, Any]]) -> list[str]:
                 f"{row['ratio']:.2f}x",
                 f"{row['ratio_low']:.2f}-{row['ratio_high']:.2f}",
                 "" if row["target"] is None else f"{row['target']:g}x",
+                "" if row["cpu_ratio"] is None else f"{row['cpu_ratio']:.2f}x",
             ]
         )
     return lay_out(cells, {1, 4})
-
-
-def middle(runs: list[Run], key: str) -> float | None:
-    values = [run[key] for run in runs if run.get(key) is not None]
-    return statistics.median(values) if values else None
 
 
 def cost_of(contender: Contender) -> dict[str, Any]:
