@@ -104,9 +104,9 @@ cppcheck cppcheck
 shellcheck shellcheck
 mandoc mandoc
 venv lint
-venv demo
-ours demo
+ours core
 END
+    group core
     ;;
   bench)
     group base

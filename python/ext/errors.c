@@ -57,8 +57,9 @@ static const char *plain_sentence(const char *kind) {
         {"TensorInvalidInfo", "invalid shape, data type, or offset for tensor"},
         {"MetadataIncompleteBuffer", "incomplete metadata, file not fully covered"},
         {"ValidationOverflow", "overflow computing buffer size from shape and/or element type"},
-        {"MisalignedSlice", "The slice is slicing for subbytes dtypes, and the slice does not end up "
-                            "at a byte boundary, this is invalid."},
+        {"MisalignedSlice",
+         "The slice is slicing for subbytes dtypes, and the slice does not end up "
+         "at a byte boundary, this is invalid."},
     };
     for (size_t i = 0; i < sizeof sentences / sizeof sentences[0]; i++) {
         if (strcmp(sentences[i][0], kind) == 0) {

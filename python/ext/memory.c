@@ -1,7 +1,8 @@
 #include "memory.h"
 
 typedef struct memory_object {
-    PyObject_HEAD owner *keep;
+    PyObject_HEAD
+    owner *keep;
     void *data;
     Py_ssize_t size;
     bool writable;

@@ -8,13 +8,13 @@
 /*
  * A slice object of a tensor.
  *
- * @handle: the open file; the slice takes a hold of its own, so that it outlives the `with` block
+ * @source: the open file; the slice takes a hold of its own, so that it outlives the `with` block
  * @place: one of its tensors
- * @framework: what makes the tensors; a new reference is taken
+ * @maker: what makes the tensors; a new reference is taken
  *
  * Returns a new reference, or NULL with an exception.
  */
-PyObject *slice_new(module_state *state, handle *handle, placed_tensor place, framework *framework,
+PyObject *slice_new(module_state *state, handle *source, placed_tensor place, framework *maker,
                     PyObject *name);
 
 #endif

@@ -26,7 +26,8 @@ static int take_turn(source *self) {
         return -1;
     }
     if (PyThread_acquire_lock(self->turn, NOWAIT_LOCK) == 0) {
-        Py_BEGIN_ALLOW_THREADS(void) PyThread_acquire_lock(self->turn, WAIT_LOCK);
+        Py_BEGIN_ALLOW_THREADS
+        PyThread_acquire_lock(self->turn, WAIT_LOCK);
         Py_END_ALLOW_THREADS
     }
     atomic_store(&self->reader, me);
