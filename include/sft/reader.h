@@ -24,7 +24,7 @@ typedef struct sft_file sft_file;
  * A mapped file gives views without a copy. Its price: if someone cuts the file
  * short while it is mapped, touching a view beyond its new end raises SIGBUS.
  * sft_read() and its sisters never do: they read by positioned reads, mapped or
- * not, and report SFT_FILE_SHRANK.
+ * not, and report SFT_FILE_SHRANK. Only with `no_descriptor` they copy from the mapping.
  */
 typedef enum sft_access {
     SFT_ACCESS_AUTO = 0, /* map on local file systems, read on network ones */
@@ -38,10 +38,13 @@ typedef struct sft_open_options {
     sft_limits limits;
     const sft_allocator *allocator; /* NULL: malloc */
     bool writable;                  /* map copy-on-write, for sft_data_writable() */
+    /* Keep no descriptor of a file that is mapped, so that any number may be open at once.
+     * sft_read() then gives what sft_data() shows, and may raise SIGBUS as that may. */
+    bool no_descriptor;
 } sft_open_options;
 
 #define SFT_OPEN_OPTIONS                                                                           \
-    { sizeof(sft_open_options), SFT_ACCESS_AUTO, {0, 0, 0, 0}, NULL, false }
+    { sizeof(sft_open_options), SFT_ACCESS_AUTO, {0, 0, 0, 0}, NULL, false, false }
 
 /*
  * A file that lies anywhere: the caller's own functions give its bytes. All but

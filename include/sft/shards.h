@@ -32,10 +32,14 @@ typedef struct sft_model_options {
     void *on_defect_context;
     bool ignore_total_size; /* accept an index whose total_size is wrong: some tools wrote such */
     bool writable;          /* map copy-on-write, for sft_data_writable() */
+    bool no_descriptor;     /* as in sft_open_options: keep none of a shard that is mapped */
 } sft_model_options;
 
 #define SFT_MODEL_OPTIONS                                                                          \
-    { sizeof(sft_model_options), SFT_ACCESS_AUTO, {0, 0, 0, 0}, NULL, NULL, NULL, false, false }
+    {                                                                                              \
+        sizeof(sft_model_options), SFT_ACCESS_AUTO, {0, 0, 0, 0}, NULL, NULL, NULL, false, false,  \
+            false                                                                                  \
+    }
 
 /* A tensor of a model, and the file that holds it. */
 typedef struct sft_model_tensor {

@@ -97,6 +97,7 @@ static sft_open_options file_options(sft_access access) {
     options.access = access;
     options.writable = access != SFT_ACCESS_READ;
     options.no_descriptor = true;
+    options.no_descriptor = true;
     return options;
 }
 
@@ -104,6 +105,7 @@ static sft_status open_model(handle *self, const char *path, sft_access access, 
     sft_model_options options = SFT_MODEL_OPTIONS;
     options.access = access;
     options.writable = access != SFT_ACCESS_READ;
+    options.no_descriptor = true;
     options.no_descriptor = true;
     return sft_model_open(path, &options, &self->model, error);
 }

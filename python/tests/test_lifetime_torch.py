@@ -10,7 +10,7 @@ import pytest
 from conftest import needs_proc
 from operations import Returned
 from process import Process
-from test_lifetime import BACKENDS, assert_nothing_grows
+from test_lifetime import BACKENDS, assert_nothing_grows, held
 
 torch = pytest.importorskip("torch")
 
@@ -114,6 +114,17 @@ def test_tensors_are_plain(path: Path, backend: str | None) -> None:
     assert not tensors["narrow"].requires_grad
     del tensors, one, two, three, four
     gc.collect()
+
+
+@needs_proc
+def test_loaded_tensors_keep_no_descriptor(path: Path) -> None:
+    """A program may keep tensors of more files than it may have open."""
+    before = held()["descriptors"]
+    files = [safe_open(path, "pt") for _ in range(20)]
+    tensors = [load_file(path) for _ in range(20)]
+    assert held()["descriptors"] == before
+    assert all(bool((file.get_slice("4")[1:] == 4).all()) for file in files)
+    assert all(bool((loaded["4"] == 4).all()) for loaded in tensors)
 
 
 @pytest.mark.parametrize("backend", BACKENDS)

@@ -13,6 +13,48 @@
 #include "io/pages.h"
 #include "io/source.h"
 
+/* ---- bytes in memory as a source ---- */
+
+typedef struct memory {
+    sft_allocator allocator;
+    const uint8_t *bytes;
+    uint64_t size;
+} memory;
+
+static int memory_size(void *context, uint64_t *size) {
+    *size = ((const memory *)context)->size;
+    return 0;
+}
+
+static int64_t memory_read_at(void *context, uint64_t offset, void *to, size_t size) {
+    const memory *from = context;
+    if (offset >= from->size) {
+        return 0;
+    }
+    size_t moved = (size_t)sft_min(size, from->size - offset);
+    memcpy(to, from->bytes + offset, moved);
+    return (int64_t)moved;
+}
+
+static void memory_close(void *context) {
+    memory *from = context;
+    sft_allocator allocator = from->allocator;
+    sft_release(&allocator, from, sizeof *from);
+}
+
+static sft_status memory_source(const sft_allocator *allocator, const void *bytes, uint64_t size,
+                                sft_source *source, sft_error *error) {
+    memory *from = sft_allocate(allocator, sizeof *from);
+    if (from == NULL) {
+        return sft_fail_memory(error);
+    }
+    *from = (memory){*allocator, bytes, size};
+    *source = (sft_source){from, memory_size, memory_read_at, NULL, memory_close};
+    return SFT_OK;
+}
+
+/* ---- opening ---- */
+
 static sft_open_options options_of(const sft_open_options *given) {
     sft_open_options options = SFT_OPEN_OPTIONS;
     sft_options_copy(&options, sizeof options, given);
@@ -78,6 +120,18 @@ static sft_status map_file(sft_file *file, const sft_file_origin *origin,
     return SFT_OK;
 }
 
+/* From here on the mapping is all there is of the file. */
+static sft_status close_descriptor(sft_file *file, sft_error *error) {
+    sft_source view;
+    sft_status status = memory_source(&file->allocator, file->view, file->size, &view, error);
+    if (status == SFT_OK) {
+        file->source.close(file->source.context);
+        file->source = view;
+        file->in_memory = true;
+    }
+    return status;
+}
+
 static sft_status fill(sft_file *file, const sft_file_origin *origin,
                        const sft_open_options *options, sft_error *error) {
     if (origin->path != NULL) {
@@ -94,7 +148,11 @@ static sft_status fill(sft_file *file, const sft_file_origin *origin,
         return sft_fail_system(error, SFT_READ_FAILED, failure, "cannot tell the file's size");
     }
     sft_status status = read_header(file, options, error);
-    return status == SFT_OK ? map_file(file, origin, options, error) : status;
+    if (status == SFT_OK) {
+        status = map_file(file, origin, options, error);
+    }
+    bool closes = status == SFT_OK && file->mapped && options->no_descriptor;
+    return closes ? close_descriptor(file, error) : status;
 }
 
 sft_status sft_file_open(const sft_file_origin *origin, const sft_open_options *given,
@@ -110,7 +168,7 @@ sft_status sft_file_open(const sft_file_origin *origin, const sft_open_options *
         sft_fail_memory(error);
     } else {
         *made = (sft_file){
-            .allocator = allocator, .source = origin->source, .borrowed = origin->memory != NULL};
+            .allocator = allocator, .source = origin->source, .in_memory = origin->memory != NULL};
         status = fill(made, origin, &options, error);
         if (status == SFT_OK) {
             *file = made;
@@ -214,35 +272,6 @@ sft_status sft_open_source(const sft_source *source, const sft_open_options *opt
     return sft_file_open(&origin, options, file, error);
 }
 
-/* ---- a file in memory ---- */
-
-typedef struct memory {
-    sft_allocator allocator;
-    const uint8_t *bytes;
-    uint64_t size;
-} memory;
-
-static int memory_size(void *context, uint64_t *size) {
-    *size = ((const memory *)context)->size;
-    return 0;
-}
-
-static int64_t memory_read_at(void *context, uint64_t offset, void *to, size_t size) {
-    const memory *from = context;
-    if (offset >= from->size) {
-        return 0;
-    }
-    size_t moved = (size_t)sft_min(size, from->size - offset);
-    memcpy(to, from->bytes + offset, moved);
-    return (int64_t)moved;
-}
-
-static void memory_close(void *context) {
-    memory *from = context;
-    sft_allocator allocator = from->allocator;
-    sft_release(&allocator, from, sizeof *from);
-}
-
 sft_status sft_open_memory(const void *bytes, uint64_t size, const sft_open_options *options,
                            sft_file **file, sft_error *error) {
     /* Nothing at all is a file of no bytes, and is refused as such. */
@@ -257,14 +286,9 @@ sft_status sft_open_memory(const void *bytes, uint64_t size, const sft_open_opti
         return status;
     }
     sft_allocator allocator = sft_allocator_of(options_of(options).allocator);
-    memory *from = sft_allocate(&allocator, sizeof *from);
-    if (from == NULL) {
-        return sft_fail_memory(error);
-    }
-    *from = (memory){allocator, bytes, size};
-    sft_file_origin origin = {.source = {from, memory_size, memory_read_at, NULL, memory_close},
-                              .memory = bytes};
-    return sft_file_open(&origin, options, file, error);
+    sft_file_origin origin = {.memory = bytes};
+    status = memory_source(&allocator, bytes, size, &origin.source, error);
+    return status == SFT_OK ? sft_file_open(&origin, options, file, error) : status;
 }
 
 /* ---- the handle ---- */

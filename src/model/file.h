@@ -9,8 +9,8 @@
 struct sft_file {
     sft_allocator allocator;
     sft_source source;
-    bool borrowed; /* the source is memory of the caller's: safe to read directly */
-    char *path;    /* for errors; NULL where there is none */
+    bool in_memory; /* the source is memory: to be read directly */
+    char *path;     /* for errors; NULL where there is none */
     uint64_t path_size;
     uint64_t size;
     const uint8_t *view; /* the whole file, or NULL */

@@ -87,8 +87,8 @@ static sft_status read_plan(const sft_file *file, const sft_tensor *tensor,
                        .run = plan->run,
                        .loops = loops,
                        .loop_count = plan->loop_count};
-    /* Never through a mapping: a file that shrinks must give an error here, not a signal. */
-    if (file->borrowed && file->view != NULL) {
+    /* Else never through a mapping: a file that shrinks must give an error here, not a signal. */
+    if (file->in_memory && file->view != NULL) {
         sft_gather_memory(&what, file->view, to);
         return SFT_OK;
     }

@@ -59,6 +59,7 @@ static sft_status add_shard(sft_opener *o, const char *path, sft_error *error) {
     wanted.limits = o->options.limits;
     wanted.allocator = o->options.allocator;
     wanted.writable = o->options.writable;
+    wanted.no_descriptor = o->options.no_descriptor;
     sft_model_shard_entry *shard = &model->shards[model->shard_count];
     *shard = (sft_model_shard_entry){.path = path, .first = model->count};
     sft_status status = sft_open(path, &wanted, &shard->file, error);

@@ -93,6 +93,57 @@ static void test_models(void **state) {
     free(bytes.bytes);
 }
 
+/* The number that the next descriptor will get: it grows with every one that is open. */
+static int next_descriptor(void) {
+    int next = dup(0);
+    assert_true(next >= 0);
+    close(next);
+    return next;
+}
+
+static void check_reads(const sft_file *file, const sft_tensor *tensor) {
+    uint8_t read[6];
+    assert_ok(sft_read(file, tensor, read, 6, NULL));
+    assert_memory_equal(read, "\4\xee\6\7\10\11", 6);
+    memset(read, 0, sizeof read);
+    const sft_range every_other[] = {{SFT_RANGE, 0, 6, 2}};
+    assert_ok(sft_read_slice(file, tensor, every_other, 1, read, 3, NULL));
+    assert_memory_equal(read, "\4\6\10\0\0\0", 6);
+    const sft_read_request all = {.file = file, .tensor = tensor, .to = read, .size = 6};
+    assert_ok(sft_read_many(&all, 1, NULL, NULL));
+    assert_memory_equal(read, "\4\xee\6\7\10\11", 6);
+}
+
+static void test_no_descriptor_is_kept(void **state) {
+    (void)state;
+    fixture_file bytes = fixture_make(header, 10);
+    char path[64];
+    fixture_save(&bytes, path);
+    int before = next_descriptor();
+    sft_open_options options = SFT_OPEN_OPTIONS;
+    options.writable = options.no_descriptor = true;
+    sft_file *file;
+    assert_ok(sft_open(path, &options, &file, NULL));
+    sft_model_options of_model = SFT_MODEL_OPTIONS;
+    of_model.no_descriptor = true;
+    const char *paths[] = {path};
+    sft_model *model;
+    assert_ok(sft_model_open_files(paths, 1, &of_model, &model, NULL));
+    assert_int_equal(next_descriptor(), before);
+    sft_model_close(model);
+    const sft_tensor *b = sft_find(file, "b", 1);
+    ((uint8_t *)sft_data_writable(file, b))[1] = 0xee;
+    check_reads(file, b);
+    sft_close(file);
+    options.access = SFT_ACCESS_READ;
+    assert_ok(sft_open(path, &options, &file, NULL));
+    assert_int_equal(next_descriptor(), before + 1);
+    sft_close(file);
+    check_file(path, &bytes);
+    unlink(path);
+    free(bytes.bytes);
+}
+
 static void test_memory(void **state) {
     (void)state;
     static const uint64_t sizes[] = {0, 1, 63, 4097, 2097151, 2097152, 5000001};
@@ -113,6 +164,7 @@ int main(void) {
         cmocka_unit_test(test_changes_stay_in_the_handle),
         cmocka_unit_test(test_only_where_asked_for),
         cmocka_unit_test(test_models),
+        cmocka_unit_test(test_no_descriptor_is_kept),
         cmocka_unit_test(test_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
