@@ -6,6 +6,7 @@ With numpy; test_lifetime_torch.py has the same with torch.
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import gc
 import io
 import os
@@ -32,14 +33,37 @@ BACKENDS = (None, "mmap", "pread")
 SANITIZED = "SFT_SANITIZE" in os.environ
 
 
+class HeapCounts(ctypes.Structure):
+    """What the C library counts of its heap: struct mallinfo2."""
+
+    _fields_ = (
+        ("arena_and_pieces", ctypes.c_size_t * 4),
+        ("mapped", ctypes.c_size_t),
+        ("unused", ctypes.c_size_t * 2),
+        ("in_use", ctypes.c_size_t),
+        ("free_and_top", ctypes.c_size_t * 2),
+    )
+
+
+def heap() -> int:
+    """The bytes that the C library has given out; 0 where it does not tell."""
+    count = getattr(ctypes.CDLL(None), "mallinfo2", None)
+    if count is None:
+        return 0
+    count.restype = HeapCounts
+    counts = count()
+    return int(counts.in_use + counts.mapped)
+
+
 def held() -> dict[str, int]:
-    """What this process holds: descriptors, mappings, resident bytes, Python's blocks."""
+    """What this process holds: descriptors, mappings, memory by the system, by C, by Python."""
     gc.collect()
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     return {
         "descriptors": len(os.listdir("/proc/self/fd")),
         "mappings": Path("/proc/self/maps").read_text().count("\n"),
         "bytes": pages * os.sysconf("SC_PAGESIZE"),
+        "heap": heap(),
         "blocks": sys.getallocatedblocks(),
     }
 
@@ -59,10 +83,11 @@ def assert_nothing_grows(work: Callable[[], object], rounds: int = ROUNDS) -> No
     if SANITIZED:
         return
     assert grown["mappings"] <= 4, grown
-    # A single block lost in each round would be `rounds` of them, and of 64 bytes at least; the
+    # A single block lost in each round would be `rounds` of them, and of 32 bytes at least; the
     # interpreter's own free lists take a hundred or two before they are full.
     assert grown["blocks"] < rounds // 3, grown
-    assert grown["bytes"] < max(rounds * 64, 1 << 20), grown
+    assert grown["heap"] < rounds * 12 + (16 << 10), grown
+    assert grown["bytes"] < 8 << 20, grown
 
 
 @pytest.fixture
