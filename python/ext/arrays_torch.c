@@ -5,6 +5,7 @@
 #include "dlpack.h"
 #include "dtypes.h"
 #include "errors.h"
+#include "shapes.h"
 
 /*
  * torch.utils.dlpack.from_dlpack() looks at what it is given before it comes to this function,
@@ -126,19 +127,6 @@ int torch_element(framework *self, const tensor_layout *layout, element_type *el
 }
 
 /* ---- tensors ---- */
-
-static PyObject *shape_list(const uint64_t *shape, uint32_t rank) {
-    PyObject *list = PyList_New(rank);
-    for (uint32_t i = 0; list != NULL && i < rank; i++) {
-        PyObject *extent = PyLong_FromUnsignedLongLong(shape[i]);
-        if (extent == NULL) {
-            Py_CLEAR(list);
-        } else {
-            PyList_SET_ITEM(list, i, extent);
-        }
-    }
-    return list;
-}
 
 static PyObject *refuse_width(framework *self, const element_type *element,
                               const tensor_layout *layout) {

@@ -162,6 +162,21 @@ static void copy_swapped(char *to, const char *from, uint64_t size, size_t unit)
     }
 }
 
+/* From here on other threads run while bytes are copied; for fewer it costs more than the copy. */
+#define LONG_COPY (UINT64_C(256) << 10)
+
+static void copy_bytes(const tensor_layout *from, void *to) {
+    PyThreadState *thread = from->bytes < LONG_COPY ? NULL : PyEval_SaveThread();
+    if (SWAPPED) {
+        copy_swapped(to, from->data, from->bytes, unit_of(from->dtype));
+    } else if (from->bytes > 0) {
+        memcpy(to, from->data, (size_t)from->bytes);
+    }
+    if (thread != NULL) {
+        PyEval_RestoreThread(thread);
+    }
+}
+
 /* A tensor over a copy of its bytes, in the byte order of this machine. */
 static PyObject *place_copy(framework *self, const tensor_layout *given,
                             PyObject *(*make)(framework *, byte_region *, const tensor_layout *)) {
@@ -169,13 +184,7 @@ static PyObject *place_copy(framework *self, const tensor_layout *given,
     if (memory == NULL) {
         return PyErr_NoMemory();
     }
-    PyThreadState *thread = PyEval_SaveThread();
-    if (SWAPPED) {
-        copy_swapped(memory->memory, given->data, given->bytes, unit_of(given->dtype));
-    } else if (given->bytes > 0) {
-        memcpy(memory->memory, given->data, (size_t)given->bytes);
-    }
-    PyEval_RestoreThread(thread);
+    copy_bytes(given, memory->memory);
     byte_region copy = {&memory->owner, memory->memory, given->bytes, true, NULL};
     tensor_layout copied = *given;
     copied.data = memory->memory;

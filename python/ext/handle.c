@@ -97,7 +97,6 @@ static sft_open_options file_options(sft_access access) {
     options.access = access;
     options.writable = access != SFT_ACCESS_READ;
     options.no_descriptor = true;
-    options.no_descriptor = true;
     return options;
 }
 
@@ -105,7 +104,6 @@ static sft_status open_model(handle *self, const char *path, sft_access access, 
     sft_model_options options = SFT_MODEL_OPTIONS;
     options.access = access;
     options.writable = access != SFT_ACCESS_READ;
-    options.no_descriptor = true;
     options.no_descriptor = true;
     return sft_model_open(path, &options, &self->model, error);
 }
@@ -141,12 +139,16 @@ PyObject *handle_path(PyObject *given) {
                      "argument 'filename': expected str, bytes or os.PathLike object, not %s",
                      Py_TYPE(given)->tp_name);
     }
+    if (path != NULL && PyBytes_Check(path)) {
+        Py_SETREF(path, PyUnicode_DecodeFSDefaultAndSize(PyBytes_AS_STRING(path),
+                                                         PyBytes_GET_SIZE(path)));
+    }
     return path;
 }
 
 /* The path in the system's encoding; NULL with an exception. */
 static PyObject *encode_path(PyObject *path) {
-    PyObject *encoded = PyBytes_Check(path) ? Py_NewRef(path) : PyUnicode_EncodeFSDefault(path);
+    PyObject *encoded = PyUnicode_EncodeFSDefault(path);
     if (encoded != NULL &&
         strlen(PyBytes_AS_STRING(encoded)) != (size_t)PyBytes_GET_SIZE(encoded)) {
         PyErr_Format(PyExc_FileNotFoundError, "No such file or directory: %S", path);

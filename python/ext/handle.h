@@ -22,8 +22,8 @@ typedef struct handle {
 } handle;
 
 /*
- * The path that a user means, a str or os.PathLike, as str or bytes; a new reference, or NULL with
- * a TypeError.
+ * The path that a user means, a str or os.PathLike, as str; a new reference, or NULL with a
+ * TypeError.
  */
 PyObject *handle_path(PyObject *given);
 

@@ -7,6 +7,7 @@
 #include "dtypes.h"
 #include "errors.h"
 #include "index.h"
+#include "shapes.h"
 #include "slice_read.h"
 
 typedef struct slice_object {
@@ -28,17 +29,7 @@ PyDoc_STRVAR(get_shape_doc,
              "    list[int]");
 
 static PyObject *get_shape(slice_object *self, PyObject *Py_UNUSED(none)) {
-    const sft_tensor *tensor = self->place.tensor;
-    PyObject *shape = PyList_New(tensor->rank);
-    for (uint32_t i = 0; shape != NULL && i < tensor->rank; i++) {
-        PyObject *size = PyLong_FromUnsignedLongLong(tensor->shape[i]);
-        if (size == NULL) {
-            Py_CLEAR(shape);
-        } else {
-            PyList_SET_ITEM(shape, i, size);
-        }
-    }
-    return shape;
+    return shape_list(self->place.tensor->shape, self->place.tensor->rank);
 }
 
 PyDoc_STRVAR(
@@ -90,7 +81,6 @@ static PyObject *item_of(PyObject *tensor, PyObject *index) {
 
 /* Has torch judge an index by a tensor of the same shape that is one byte in memory. */
 static int ask_torch(slice_object *self, const uint64_t *shape, PyObject *index) {
-    uint32_t rank = self->place.tensor->rank;
     block *byte = block_new(1);
     if (byte == NULL) {
         PyErr_NoMemory();
@@ -100,13 +90,7 @@ static int ask_torch(slice_object *self, const uint64_t *shape, PyObject *index)
     PyObject *one = framework_tensor(self->framework, &byte->owner, byte->memory, SFT_U8, NULL, 0,
                                      true, self->name);
     owner_drop(&byte->owner);
-    PyObject *sizes = PyTuple_New(rank);
-    for (uint32_t i = 0; sizes != NULL && i < rank; i++) {
-        PyObject *size = PyLong_FromUnsignedLongLong(shape[i]);
-        if (size == NULL || PyTuple_SetItem(sizes, i, size) < 0) {
-            Py_CLEAR(sizes);
-        }
-    }
+    PyObject *sizes = shape_list(shape, self->place.tensor->rank);
     PyObject *wide =
         one != NULL && sizes != NULL ? PyObject_CallMethod(one, "expand", "(O)", sizes) : NULL;
     Py_XDECREF(one);

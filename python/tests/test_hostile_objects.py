@@ -125,3 +125,15 @@ def test_false_arrays(survives: Callable[..., Outcome], small_file: str) -> None
             "try:\n    safe_open(path, 'np').get_tensors()\nfinally:\n    np.ndarray = true",
             path=small_file,
         )
+
+
+def test_paths_in_bytes(survives: Callable[..., Outcome]) -> None:
+    """What os.PathLike gives may be bytes, and these no text."""
+    ended = survives(
+        "import warnings\nwarnings.simplefilter('error')\n"
+        "path = type('Path', (), {'__fspath__': lambda self: b'/nowhere/\\xff'})()\n"
+        "safe_open(path, 'np')"
+    )
+    assert isinstance(ended, Raised)
+    assert ended.kind == "FileNotFoundError"
+    assert ended.text == "No such file or directory: /nowhere/\udcff"
