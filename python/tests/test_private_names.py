@@ -51,6 +51,7 @@ def test_the_dtype_error_can_be_pickled_and_reads_as_a_sentence() -> None:
         st.save({"wide": torch.zeros(2, dtype=torch.complex128)})
     again = pickle.loads(pickle.dumps(caught.value))  # noqa: S301
     assert type(again) is safetensors.DtypeError
+    assert type(again).__module__ == "safetensors"
     assert str(again) == str(caught.value)
     assert str(again).startswith("tensor `wide` has the type torch.complex128")
     assert again.tensor == "wide"

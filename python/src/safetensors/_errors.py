@@ -14,6 +14,8 @@ class DtypeError(SafetensorError, KeyError):
     one. `tensor` is the tensor's name, or None where only the type is known.
     """
 
+    __module__ = "safetensors"  # where programs have it from, for messages and for pickles
+
     def __init__(self, message: str, tensor: str | None = None) -> None:
         super().__init__(message)
         self.code = "UNSUPPORTED"

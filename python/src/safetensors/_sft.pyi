@@ -31,6 +31,14 @@ class _Entry(TypedDict):
     shape: list[int]
     data: bytearray
 
+# A torch.device, for programs that have PyTorch.
+@type_check_only
+class _TorchDevice(Protocol):
+    @property
+    def type(self) -> str: ...
+    @property
+    def index(self) -> int | None: ...
+
 # A file that says its descriptor, or one that can be read at any place.
 @type_check_only
 class _WithDescriptor(Protocol):
@@ -73,8 +81,8 @@ class safe_open:  # noqa: N801
     def __new__(
         cls,
         filename: str | os.PathLike[str],
-        framework: _Framework,
-        device: str | int | None = "cpu",
+        framework: _Framework | str,
+        device: str | int | _TorchDevice | None = "cpu",
         *,
         backend: _Backend | str | None = None,
     ) -> safe_open: ...
@@ -95,15 +103,15 @@ class safe_open:  # noqa: N801
 
 def _safe_open_handle(
     f: _WithDescriptor | _Seekable,
-    framework: _Framework,
-    device: str | int | None = "cpu",
+    framework: _Framework | str,
+    device: str | int | _TorchDevice | None = "cpu",
     *,
     backend: _Backend | str | None = None,
 ) -> safe_open: ...
 def open_bytes(
     data: Buffer,
-    framework: _Framework,
-    device: str | int | None = "cpu",
+    framework: _Framework | str,
+    device: str | int | _TorchDevice | None = "cpu",
     *,
     copy: bool = True,
 ) -> safe_open: ...

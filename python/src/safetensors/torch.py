@@ -154,7 +154,7 @@ def load(data: Buffer, *, copy: bool = True) -> dict[str, torch.Tensor]:
 
 def load_file(
     filename: str | os.PathLike[str],
-    device: str | int = "cpu",
+    device: str | int | torch.device = "cpu",
     *,
     backend: str | None = None,
 ) -> dict[str, torch.Tensor]:
@@ -163,8 +163,8 @@ def load_file(
     Args:
         filename: a file; or, for a model in shards, its index (`*.safetensors.index.json`) or the
             folder with them.
-        device: where the tensors shall be: `"cpu"`, `"cuda:1"`, `"mps"`…; a number means that
-            device of the accelerator PyTorch has.
+        device: where the tensors shall be: `"cpu"`, `"cuda:1"`, `"mps"`…, or a `torch.device`; a
+            number means that device of the accelerator PyTorch has.
         backend: how bytes are read. None, the default: mapped, or read where the file is on a
             network file system. `"mmap"`: always mapped, copy-on-write; a file that is cut short
             while it is mapped ends the process with SIGBUS. `"pread"`: always read.
@@ -227,7 +227,7 @@ def load_model(
     model: torch.nn.Module,
     filename: str | os.PathLike[str],
     strict: bool = True,
-    device: str | int = "cpu",
+    device: str | int | torch.device = "cpu",
     *,
     backend: str | None = None,
 ) -> tuple[set[str], list[str]]:
