@@ -267,11 +267,17 @@ def test_a_stream_refuses_what_was_not_declared(tmp_path: Path) -> None:
         safetensors.stream_file(tmp_path / "x", {"a": (torch.complex128, (1,))})
     with pytest.raises(ValueError, match="spec of tensor `a`"):
         safetensors.stream_file(tmp_path / "x", {"a": 3})
+    with pytest.raises(ValueError, match="Expected a dict"):
+        safetensors.stream_file(tmp_path / "x", [("a", "F32", (2,))])  # type: ignore[arg-type]
+    with pytest.raises(SafetensorError, match="alignment"):
+        safetensors.stream_file(tmp_path / "x", {}, alignment=3)
     writer = safetensors.stream_file(tmp_path / "x", {"a": ("F32", (2,))})
     with pytest.raises(ValueError, match=r"declared as F32 \[2\], not as F64 \[2\]"):
         writer.write("a", np.zeros(2))
     with pytest.raises(ValueError, match=r"declared as F32 \[2\], not as F32 \[3\]"):
         writer.write("a", torch.zeros(3))
+    with pytest.raises(ValueError, match="`a` is sparse"):
+        writer.write("a", torch.zeros(2).to_sparse())
     with pytest.raises(ValueError, match="`b` was not declared"):
         writer.write("b", np.zeros(2, np.float32))
     with pytest.raises(ValueError, match="expected a tensor"):

@@ -74,9 +74,14 @@ def stream_file(
 
     Raises:
         DtypeError: the format lacks a type.
-        ValueError: a spec is none of these, or the alignment is no such power.
-        SafetensorError: the header would break a rule of the format, or the file cannot be made.
+        ValueError: `specs` is no mapping, or a spec is none of these.
+        TypeError: a name, or a key or value of the metadata, is not a string.
+        OverflowError: a dimension is negative, or 2**64 or more.
+        SafetensorError: the header would break a rule of the format, the alignment is no such
+            power, or the file cannot be made.
     """
+    if not hasattr(specs, "items"):
+        raise ValueError(f"Expected a dict of [str, (dtype, shape)] but received {type(specs)}")
     declared = {name: _declared(name, spec) for name, spec in specs.items()}
     return StreamWriter(path, declared, metadata, durable, alignment)
 
@@ -124,7 +129,9 @@ class StreamWriter:
                 that were declared. It is copied only where it must be, and not used after the call.
 
         Raises:
-            ValueError: the name was not declared, or the tensor is other than declared.
+            ValueError: the name was not declared, or the tensor is other than declared, sparse, or
+                none at all.
+            DtypeError: the format lacks its type.
             SafetensorError: the file cannot be written.
         """
         declared = self._kind_of(name)
@@ -237,6 +244,8 @@ def _describe(name: str, tensor: Any) -> _Dense:
 def _of_torch(name: str, tensor: Any) -> _Dense:
     from . import torch as face
 
+    if tensor.layout != face.torch.strided:
+        raise ValueError(f"tensor `{name}` is sparse: write what its `.to_dense()` returns")
     dense = face._dense(name, tensor.detach().contiguous())
     return _Dense(_kind(name, dense.dtype, dense.shape), face.spec_of(dense), dense)
 
