@@ -160,6 +160,23 @@ def test_members_of_archives(tmp_path: Path) -> None:
         assert_readable(_safe_open_handle(tar.extractfile("m"), "np"))
 
 
+def test_files_of_fsspec(path: Path) -> None:
+    """One in memory, one on the disk, and one that is fetched block by block."""
+    fsspec = pytest.importorskip("fsspec")
+    from fsspec.spec import AbstractBufferedFile, AbstractFileSystem
+
+    class Fetched(AbstractBufferedFile):  # type: ignore[misc]
+        def _fetch_range(self, start: int, end: int) -> bytes:
+            return DATA[start:end]
+
+    far = Fetched(AbstractFileSystem(), "far", "rb", block_size=16, size=len(DATA))
+    memory = fsspec.filesystem("memory")
+    memory.pipe("/x.safetensors", DATA)
+    for file in (memory.open("/x.safetensors"), fsspec.open(path).open(), far):
+        with file, _safe_open_handle(file, "np") as handle:
+            assert_readable(handle)
+
+
 def test_a_compressed_file_is_refused_by_its_descriptor(tmp_path: Path) -> None:
     (tmp_path / "x.gz").write_bytes(gzip.compress(DATA))
     with gzip.open(tmp_path / "x.gz") as file, pytest.raises(SafetensorError):

@@ -242,9 +242,11 @@ def _describe(name: str, tensor: Any) -> _Dense:
 
 
 def _of_torch(name: str, tensor: Any) -> _Dense:
+    from torch import strided
+
     from . import torch as face
 
-    if tensor.layout != face.torch.strided:
+    if tensor.layout != strided:
         raise ValueError(f"tensor `{name}` is sparse: write what its `.to_dense()` returns")
     dense = face._dense(name, tensor.detach().contiguous())
     return _Dense(_kind(name, dense.dtype, dense.shape), face.spec_of(dense), dense)
