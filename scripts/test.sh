@@ -12,7 +12,9 @@
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit
 jobs=${JOBS:-2}
-export ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1
+# Memory that cannot be had is NULL, as it is without a sanitizer.
+ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1
+export ASAN_OPTIONS=$ASAN_OPTIONS:allocator_may_return_null=1
 export UBSAN_OPTIONS=print_stacktrace=1
 export TSAN_OPTIONS=halt_on_error=1
 results=$PWD/build/results
@@ -105,7 +107,7 @@ python-sanitize() {
   # pytest takes what is printed, so the sanitizers write to files, one for each process they end.
   SFT_PEER_PYTHON=$peer SFT_SANITIZE=1 PYTHONMALLOC=malloc PYTHONPATH=$PWD/$folder \
     LD_PRELOAD="$(IFS=:; echo "${runtime[*]}")" UBSAN_OPTIONS="$UBSAN_OPTIONS:log_path=$report" \
-    ASAN_OPTIONS="$ASAN_OPTIONS:detect_leaks=0:allocator_may_return_null=1:log_path=$report" \
+    ASAN_OPTIONS="$ASAN_OPTIONS:detect_leaks=0:log_path=$report" \
     run_python python-sanitize "$python" python/tests
   if compgen -G "$report.*" >/dev/null; then
     head -n 60 "$report".*
