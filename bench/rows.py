@@ -14,7 +14,7 @@ from bench import cache, data, headers
 from bench.measure import Contender, Run, Worker
 from bench.table import Comparison
 
-TOUCHED = 120  # per cent of a file: what loading it may take, and some more
+TOUCHED = 120  # per cent of a file: what loading or saving it may take, and some more
 
 
 @dataclass
@@ -58,8 +58,8 @@ def worker(setup: Setup, name: str, side: str, **job: Any) -> Worker:
     python = setup.ours if side == "ours" else setup.peer
     text = json.dumps(job | {"modules": str(setup.modules)})
     made = Worker(name, [python, "-m", "bench.worker", text])
-    if Path(job["path"]).exists():
-        made.memory = min(TOUCHED * Path(job["path"]).stat().st_size // 100, setup.spare // 2)
+    size = Path(job.get("source") or job["path"]).stat().st_size
+    made.memory = min(TOUCHED * size // 100, setup.spare // 2)
     return made
 
 
