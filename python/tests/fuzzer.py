@@ -1,9 +1,10 @@
 """Calls everything that the extension has with arguments at random; ends by itself or by a crash.
 
-    python fuzzer.py SEED SECONDS FILE
+    python fuzzer.py SEED SECONDS THREADS FILE
 
-Before each call FILE is told what is about to be called: after a crash it names the call. At the
-end it says how many calls there were, and how many of them returned.
+Several threads call the same objects. Before each call FILE is told what is about to be called:
+after a crash of a single thread it names the call. At the end it says how many calls there were,
+and how many of them returned.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import os
 import pathlib
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable
 from random import Random
@@ -58,10 +60,10 @@ class Reader(io.BytesIO):
 class Chance:
     """Values and calls at random."""
 
-    def __init__(self, rng: Random, folder: str) -> None:
+    def __init__(self, rng: Random, folder: str, objects: list[Any]) -> None:
         self.rng = rng
         self.folder = folder
-        self.objects: list[Any] = []
+        self.objects = objects
         self.memory: list[Any] = []
         self.shared_list: list[Any] = [1, 2]
         self.shared_dict: dict[Any, Any] = {}
@@ -171,9 +173,7 @@ class Chance:
 
     def end_one(self) -> None:
         """Closes a file, ends a writer, or forgets an object."""
-        if not self.objects:
-            return
-        thing = self.rng.choice(self.objects)
+        thing = self.rng.choice(list(self.objects) or [None])
         with contextlib.suppress(Exception):
             if hasattr(thing, "__exit__"):
                 thing.__exit__(None, None, None)
@@ -191,7 +191,7 @@ class Chance:
             lambda: self.rng.choice(texts),
             lambda: self.rng.choice((None, True, 1.5, ..., b"", b"a", object(), int)),
             lambda: Index(self.mischief, self.rng.choice((0, 1, -1, 2**64, "x"))),
-            lambda: self.rng.choice(self.objects or [None]),
+            lambda: self.rng.choice(list(self.objects) or [None]),
             lambda: self.rng.choice((self.shared_list, self.shared_dict)),
             self.buffer, self.reader, self.index, self.spec, self.tensors, self.specs, self.path,
         )  # fmt: skip
@@ -216,7 +216,8 @@ class Chance:
             ("serialize_file", _sft.serialize_file, (self.tensors, self.path, self.metadata)),
             ("StreamWriter", _sft.StreamWriter, (self.path, self.specs, self.metadata)),
         ]
-        for thing in self.rng.sample(self.objects, min(4, len(self.objects))):
+        there = list(self.objects)  # Other threads may change it.
+        for thing in self.rng.sample(there, min(4, len(there))):
             kind = type(thing).__name__
             for name in dir(thing):
                 if self.rng.random() < self.share(name):
@@ -271,8 +272,8 @@ class Chance:
         return f"{label} {arguments!r:.3000}", lambda: function(*arguments)
 
 
-def run(chance: Chance, out: Any, end: float) -> tuple[int, int]:
-    """Calls until the time is over. Returns the calls, and those that returned."""
+def run(chance: Chance, out: Any, end: float, counts: list[tuple[int, int]]) -> None:
+    """Calls until the time is over. Then adds the number of calls, and of those that returned."""
     calls = returned = 0
     while time.monotonic() < end:
         for name in "xy":
@@ -295,18 +296,32 @@ def run(chance: Chance, out: Any, end: float) -> tuple[int, int]:
         del chance.memory[: max(0, len(chance.memory) - 3000)]
         if not chance.shared_list:
             chance.shared_list += [1, 2]
-    return calls, returned
+    counts.append((calls, returned))
 
 
 def main() -> None:
     """Calls as the command line says."""
-    seed, seconds, log = int(sys.argv[1]), float(sys.argv[2]), sys.argv[3]
+    seed, seconds, count, log = int(sys.argv[1]), float(sys.argv[2]), int(sys.argv[3]), sys.argv[4]
+    objects: list[Any] = []
+    counts: list[tuple[int, int]] = []
+    end = time.monotonic() + seconds
     with tempfile.TemporaryDirectory() as folder, pathlib.Path(log).open("w") as out:
         os.chdir(folder)
-        calls, returned = run(Chance(Random(seed), folder), out, time.monotonic() + seconds)
+        threads = []
+        for number in range(count):
+            place = pathlib.Path(folder) / str(number)
+            place.mkdir()
+            chance = Chance(Random(f"{seed} {number}"), str(place), objects)
+            told = out if number == 0 else io.StringIO()
+            threads.append(threading.Thread(target=run, args=(chance, told, end, counts)))
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
         out.seek(0)
         out.truncate()
-        out.write(f"done {calls} {returned}\n")
+        assert len(counts) == count, "a thread ended early"
+        out.write(f"done {sum(c for c, _ in counts)} {sum(r for _, r in counts)}\n")
 
 
 if __name__ == "__main__":

@@ -11,12 +11,18 @@ import pytest
 SECONDS = 6
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3])
-def test_calls_at_random(tmp_path: Path, seed: int) -> None:
+@pytest.mark.parametrize(("seed", "threads"), [(1, 1), (2, 1), (3, 4)])
+def test_calls_at_random(tmp_path: Path, seed: int, threads: int) -> None:
     log = tmp_path / "log"
     fuzzer = Path(__file__).parent / "fuzzer.py"
     ended = subprocess.run(
-        [sys.executable, "-X", "faulthandler", str(fuzzer), str(seed), str(SECONDS), str(log)],
+        [
+            sys.executable,
+            "-X",
+            "faulthandler",
+            str(fuzzer),
+            *map(str, (seed, SECONDS, threads, log)),
+        ],
         capture_output=True,
         text=True,
         errors="replace",
