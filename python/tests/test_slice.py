@@ -169,7 +169,8 @@ def test_torch_dtypes(tmp_path: Path, dtype: Any, backend: str | None) -> None:
             assert got.dtype == full.dtype
             assert got.shape == full[index].shape
             behind = () if ... in index else (...,)
-            expected = raw.reshape(*full.shape, width)[(*index, *behind, slice(None))]
+            bytes_too = (*index, *behind, slice(None))
+            expected = raw.reshape(*full.shape, width)[bytes_too]
             got = got.contiguous().reshape(-1).view(torch.uint8)
             assert torch.equal(got, expected.reshape(-1)), index
 
