@@ -46,6 +46,10 @@ bool sft_os_has_read(int fd, uint64_t offset);
 /* Lets the system begin to read what will be asked for soon. Only a hint. */
 void sft_os_read_ahead(int fd, uint64_t offset, uint64_t size);
 
+/* Gives a file its room on the disk before it is written, which makes writing cheaper and keeps it
+ * in one piece. A wish: where it cannot be had, writing tells why. */
+void sft_os_reserve(int fd, uint64_t size);
+
 /* A private mapping of a whole file, to be read or also to be written to; size is not 0. */
 int sft_os_map(int fd, uint64_t size, bool writable, void **address);
 void sft_os_unmap(const void *address, uint64_t size);

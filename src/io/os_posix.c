@@ -143,6 +143,17 @@ void sft_os_read_ahead(int fd, uint64_t offset, uint64_t size) {
 #endif
 }
 
+void sft_os_reserve(int fd, uint64_t size) {
+#if defined(FALLOC_FL_KEEP_SIZE)
+    if (size <= INT64_MAX) {
+        (void)fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, (off_t)size);
+    }
+#else
+    (void)fd;
+    (void)size;
+#endif
+}
+
 int sft_os_map(int fd, uint64_t size, bool writable, void **address) {
     if (size > SIZE_MAX) {
         return EFBIG;

@@ -20,7 +20,7 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-SIZE = 200_000
+SIZE = 1_200_000  # large enough for its room to be reserved
 NAME = "model.safetensors"
 LITTER = re.compile(r"\." + re.escape(NAME) + r"\.[0-9a-f]{16}\.tmp$")
 # Calls that end the process or only tell it the time of day cannot go wrong for a save.
