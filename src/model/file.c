@@ -46,7 +46,8 @@ static sft_status memory_source(const sft_allocator *allocator, const void *byte
                                 sft_source *source, sft_error *error) {
     memory *from = sft_allocate(allocator, sizeof *from);
     if (from == NULL) {
-        return sft_fail_memory(error);
+        sft_fail_memory(error);
+        return SFT_NO_MEMORY;
     }
     *from = (memory){*allocator, bytes, size};
     *source = (sft_source){from, memory_size, memory_read_at, NULL, memory_close};
