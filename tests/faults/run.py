@@ -182,10 +182,10 @@ def interrupt(case: Case, save: str, folder: str) -> str:
 
 
 def fill_disk(save: str, sft: str | None, folder: str) -> str:
-    """A disk that is full: a tmpfs of a megabyte."""
+    """A disk that is full: a tmpfs of four megabytes."""
     os.mkdir(folder)
     mount = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", folder], capture_output=True, check=False
+        ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", folder], capture_output=True, check=False
     )
     if mount.returncode != 0:
         return f"full disk: skipped, for a tmpfs cannot be mounted: {mount.stderr.decode().strip()}"
