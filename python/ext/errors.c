@@ -69,12 +69,14 @@ static const char *plain_sentence(const char *kind) {
     return NULL;
 }
 
+/* The library's message without words that the sentence around it begins with. */
+static const char *detail_of(const sft_error *error, const char *twice) {
+    size_t length = strlen(twice);
+    return strncmp(error->message, twice, length) == 0 ? error->message + length : error->message;
+}
+
 static PyObject *json_sentence(const sft_error *error) {
-    static const char twice[] = "invalid JSON: ";
-    const char *detail = error->message;
-    if (strncmp(detail, twice, sizeof twice - 1) == 0) {
-        detail += sizeof twice - 1;
-    }
+    const char *detail = detail_of(error, "invalid JSON: ");
     PyObject *text = decode(detail, strlen(detail));
     if (text == NULL) {
         return NULL;
@@ -108,7 +110,7 @@ static PyObject *sentence_of(const sft_error *error, const char *kind) {
     if (strcmp(kind, "InvalidOffset") == 0) {
         return offset_sentence(error);
     }
-    return PyUnicode_FromFormat("invalid UTF-8 in header: %s", error->message);
+    return PyUnicode_FromFormat("invalid UTF-8 in header: %s", detail_of(error, "invalid UTF-8: "));
 }
 
 static const char *prefix_of(operation doing) {
@@ -252,6 +254,19 @@ static int add_note(PyObject *exception, const sft_error *error) {
     Py_XDECREF(note);
     Py_XDECREF(none);
     return none == NULL ? -1 : 0;
+}
+
+PyObject *raise_missing_tensor(module_state *state, PyObject *name) {
+    PyObject *message = PyUnicode_FromFormat("File does not contain tensor %U", name);
+    PyObject *exception = message == NULL ? NULL : PyObject_CallOneArg(state->error, message);
+    Py_XDECREF(message);
+    if (exception != NULL &&
+        set(exception, "code", PyUnicode_FromString(sft_status_name(SFT_NOT_FOUND))) == 0 &&
+        set(exception, "tensor", Py_NewRef(name)) == 0) {
+        PyErr_SetObject(state->error, exception);
+    }
+    Py_XDECREF(exception);
+    return NULL;
 }
 
 PyObject *raise_error(module_state *state, operation doing, const sft_error *error,

@@ -27,6 +27,9 @@ typedef enum operation {
  */
 PyObject *raise_error(module_state *state, operation doing, const sft_error *error, PyObject *name);
 
+/* SafetensorError for a tensor that no file has, with the attributes `code` and `tensor`. NULL. */
+PyObject *raise_missing_tensor(module_state *state, PyObject *name);
+
 /* SafetensorError with a printf-like message, as PyErr_Format() knows it. Returns NULL. */
 PyObject *raise_safetensor_error(module_state *state, const char *format, ...);
 

@@ -253,7 +253,7 @@ static placed_tensor find(module_state *state, const handle *file, PyObject *nam
     }
     place = handle_find(file, text, (size_t)length);
     if (place.file == NULL) {
-        raise_safetensor_error(state, "File does not contain tensor %U", name);
+        raise_missing_tensor(state, name);
     }
     return place;
 }

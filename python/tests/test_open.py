@@ -241,6 +241,7 @@ def test_a_missing_tensor(path: Path, name: str) -> None:
             with pytest.raises(SafetensorError) as caught:
                 method(name)
             assert str(caught.value) == f"File does not contain tensor {name}"
+            assert (caught.value.code, caught.value.tensor) == ("NOT_FOUND", name)
 
 
 def test_a_name_is_text(path: Path) -> None:
