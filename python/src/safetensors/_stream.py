@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping
+from operator import length_hint
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -204,6 +205,9 @@ def _declared(name: str, spec: Any) -> _Kind:
 
 
 def _kind(name: str, dtype: Any, shape: Iterable[int]) -> _Kind:
+    # A claim of so many, or a range, would take all memory before the library refuses it.
+    if (claimed := length_hint(shape)) > 1 << 16:
+        raise OverflowError(f"tensor `{name}` has {claimed} dimensions")
     sizes = tuple(shape)
     if isinstance(dtype, str) and dtype in _CODES:
         return _Kind(dtype, sizes)
