@@ -27,7 +27,7 @@ test-python:
 	@scripts/test.sh python
 
 test-pythons:
-	@scripts/setup.sh package
+	@scripts/setup.sh base
 	@scripts/test-pythons.sh
 
 test-frameworks:
