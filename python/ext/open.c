@@ -258,6 +258,24 @@ static placed_tensor find(module_state *state, const handle *file, PyObject *nam
     return place;
 }
 
+/* A method of one tensor: `work` gets the tensor that the arguments name, and the file that holds
+ * it. */
+static PyObject *with_tensor(PyObject *object, const char *method, PyObject *const *args,
+                             Py_ssize_t count, PyObject *kwnames,
+                             PyObject *(*work)(open_object *self, handle *file, placed_tensor place,
+                                               PyObject *name)) {
+    open_object *self = (open_object *)object;
+    PyObject *name = name_argument(method, args, count, kwnames);
+    handle *file = name == NULL ? NULL : hold(self);
+    if (file == NULL) {
+        return NULL;
+    }
+    placed_tensor place = find(state_of(object), file, name);
+    PyObject *result = place.file == NULL ? NULL : work(self, file, place, name);
+    owner_drop(&file->owner);
+    return result;
+}
+
 PyDoc_STRVAR(get_tensor_doc,
              "get_tensor($self, /, name)\n"
              "--\n\n"
@@ -266,21 +284,14 @@ PyDoc_STRVAR(get_tensor_doc,
              "Raises SafetensorError if there is no such tensor, if the framework lacks its type,\n"
              "or if the file is closed or has shrunk; OSError if it can't be read; MemoryError.");
 
-static PyObject *open_get_tensor(PyObject *object, PyObject *const *args, Py_ssize_t count,
+static PyObject *load_one(open_object *self, handle *file, placed_tensor place, PyObject *name) {
+    return load_tensor(state_of((PyObject *)self), file, self->maker, place, &self->ahead,
+                       (PyObject *)self, name);
+}
+
+static PyObject *open_get_tensor(PyObject *self, PyObject *const *args, Py_ssize_t count,
                                  PyObject *kwnames) {
-    open_object *self = (open_object *)object;
-    module_state *state = state_of(object);
-    PyObject *name = name_argument("get_tensor", args, count, kwnames);
-    handle *file = name == NULL ? NULL : hold(self);
-    if (file == NULL) {
-        return NULL;
-    }
-    placed_tensor place = find(state, file, name);
-    PyObject *tensor = place.file == NULL ? NULL
-                                          : load_tensor(state, file, self->maker, place,
-                                                        &self->ahead, object, name);
-    owner_drop(&file->owner);
-    return tensor;
+    return with_tensor(self, "get_tensor", args, count, kwnames, load_one);
 }
 
 PyDoc_STRVAR(
@@ -310,19 +321,13 @@ PyDoc_STRVAR(get_slice_doc,
              "closed.\n\n"
              "Raises SafetensorError if there is no such tensor or the file is closed.");
 
-static PyObject *open_get_slice(PyObject *object, PyObject *const *args, Py_ssize_t count,
+static PyObject *slice_one(open_object *self, handle *file, placed_tensor place, PyObject *name) {
+    return slice_new(state_of((PyObject *)self), file, place, self->maker, name);
+}
+
+static PyObject *open_get_slice(PyObject *self, PyObject *const *args, Py_ssize_t count,
                                 PyObject *kwnames) {
-    open_object *self = (open_object *)object;
-    module_state *state = state_of(object);
-    PyObject *name = name_argument("get_slice", args, count, kwnames);
-    handle *file = name == NULL ? NULL : hold(self);
-    if (file == NULL) {
-        return NULL;
-    }
-    placed_tensor place = find(state, file, name);
-    PyObject *slice = place.file == NULL ? NULL : slice_new(state, file, place, self->maker, name);
-    owner_drop(&file->owner);
-    return slice;
+    return with_tensor(self, "get_slice", args, count, kwnames, slice_one);
 }
 
 /* ---- the type ---- */
