@@ -12,9 +12,6 @@
 #define FIRST_REACH (UINT64_C(64) << 10)
 #define LARGEST_REACH (UINT64_C(2) << 20)
 
-/* Where tensors begin: a cache line, and the widest vectors. */
-#define ALIGNMENT UINT64_C(64)
-
 struct ahead_window {
     block *memory;
     PyObject *buffer; /* of all of it */
@@ -54,13 +51,12 @@ uint64_t ahead_reach(ahead *self, uint64_t index) {
 static uint64_t count_small(const handle *file, uint64_t index, uint64_t reach) {
     uint64_t count = 0;
     uint64_t bytes = 0;
-    while (index + count < handle_count(file) && count < reach / ALIGNMENT) {
-        const sft_tensor *tensor = handle_at(file, index + count).tensor;
-        uint64_t size = tensor->end - tensor->begin;
+    while (index + count < handle_count(file) && count < reach / BLOCK_ALIGNMENT) {
+        uint64_t size = placed_size(handle_at(file, index + count));
         if (size >= SMALL || bytes + size > reach) {
             break;
         }
-        bytes += (size + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+        bytes += block_next(size);
         count++;
     }
     return count;
@@ -71,10 +67,9 @@ static uint64_t lay_out(ahead_window *self, const handle *file) {
     uint64_t offset = 0;
     uint64_t end = 0;
     for (uint64_t i = self->first; i < self->end; i++) {
-        const sft_tensor *tensor = handle_at(file, i).tensor;
         self->offsets[i - self->first] = (uint32_t)offset;
-        end = offset + tensor->end - tensor->begin;
-        offset = (end + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+        end = offset + placed_size(handle_at(file, i));
+        offset = block_next(end);
     }
     return end;
 }
@@ -86,11 +81,8 @@ static bool fill(const ahead_window *self, const handle *file) {
         return false;
     }
     for (uint64_t i = 0; i < count; i++) {
-        placed_tensor place = handle_at(file, self->first + i);
-        requests[i].file = place.file;
-        requests[i].tensor = place.tensor;
-        requests[i].to = (char *)self->memory->memory + self->offsets[i];
-        requests[i].size = place.tensor->end - place.tensor->begin;
+        void *to = (char *)self->memory->memory + self->offsets[i];
+        requests[i] = placed_request(handle_at(file, self->first + i), to);
     }
     sft_read_options options = SFT_READ_OPTIONS;
     options.threads = 1;

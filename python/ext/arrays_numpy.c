@@ -2,6 +2,7 @@
 #include "dtypes.h"
 #include "errors.h"
 #include "memory.h"
+#include "shapes.h"
 
 int numpy_prepare(framework *self) {
     self->module = PyImport_ImportModule("numpy");
@@ -73,23 +74,10 @@ static PyObject *array_by_api(framework *self, const byte_region *region,
                            region->writable, region->buffer);
 }
 
-static PyObject *shape_of(const tensor_layout *layout) {
-    PyObject *shape = PyTuple_New(layout->rank);
-    for (uint32_t i = 0; shape != NULL && i < layout->rank; i++) {
-        PyObject *extent = PyLong_FromUnsignedLongLong(layout->shape[i]);
-        if (extent == NULL) {
-            Py_CLEAR(shape);
-        } else {
-            PyTuple_SET_ITEM(shape, i, extent);
-        }
-    }
-    return shape;
-}
-
 /* ndarray(shape, dtype, buffer, offset); without elements there is nothing to lie over. */
 static PyObject *array_by_call(framework *self, const byte_region *region,
                                const tensor_layout *layout, PyObject *dtype) {
-    PyObject *shape = shape_of(layout);
+    PyObject *shape = shape_list(layout->shape, layout->rank);
     PyObject *offset = PyLong_FromSsize_t((char *)layout->data - (char *)region->start);
     PyObject *array = NULL;
     if (shape != NULL && offset != NULL) {

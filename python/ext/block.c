@@ -4,9 +4,6 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-/* Where tensors begin: a cache line, and the widest vectors. */
-#define ALIGNMENT 64U
-
 /* Up to here a block and its bytes are one piece of the heap: half as many to take and to free. */
 #define ONE_PIECE (UINT64_C(64) << 10)
 
@@ -25,11 +22,11 @@ static void free_two_pieces(owner *self) {
 }
 
 static block *new_one_piece(uint64_t size) {
-    block *self = malloc(sizeof *self + ALIGNMENT - 1 + (size_t)size);
+    block *self = malloc(sizeof *self + BLOCK_ALIGNMENT - 1 + (size_t)size);
     if (self != NULL) {
         uintptr_t end = (uintptr_t)(self + 1);
         owner_init(&self->owner, free_one_piece);
-        self->memory = (char *)(self + 1) + (ALIGNMENT - end % ALIGNMENT) % ALIGNMENT;
+        self->memory = (char *)(self + 1) + (block_next(end) - end);
         self->size = size;
     }
     return self;

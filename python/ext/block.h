@@ -7,6 +7,14 @@
 
 #include "owner.h"
 
+/* Where tensors begin: a cache line, and the widest vectors. */
+#define BLOCK_ALIGNMENT UINT64_C(64)
+
+/* The next place in a block where a tensor may begin. */
+static inline uint64_t block_next(uint64_t offset) {
+    return (offset + BLOCK_ALIGNMENT - 1) / BLOCK_ALIGNMENT * BLOCK_ALIGNMENT;
+}
+
 typedef struct block {
     owner owner; /* freed with its last hold */
     void *memory;
@@ -14,8 +22,9 @@ typedef struct block {
 } block;
 
 /*
- * Room for that many bytes, aligned to 64, on large pages where that pays, and not touched yet; the
- * caller has the first hold. NULL if there is no memory; sets no exception. Needs no interpreter.
+ * Room for that many bytes, aligned to BLOCK_ALIGNMENT, on large pages where that pays, and not
+ * touched yet; the caller has the first hold. NULL if there is no memory; sets no exception. Needs
+ * no interpreter.
  */
 block *block_new(uint64_t size);
 

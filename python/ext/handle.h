@@ -70,6 +70,17 @@ typedef struct placed_tensor {
     const sft_file *file;
 } placed_tensor;
 
+/* Its bytes. */
+static inline uint64_t placed_size(placed_tensor place) {
+    return place.tensor->end - place.tensor->begin;
+}
+
+/* What reads all of it into memory of that size. */
+static inline sft_read_request placed_request(placed_tensor place, void *to) {
+    return (sft_read_request){
+        .file = place.file, .tensor = place.tensor, .to = to, .size = placed_size(place)};
+}
+
 /* The tensor of a name, of all shards. */
 placed_tensor handle_find(const handle *self, const char *name, size_t length);
 

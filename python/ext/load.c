@@ -11,18 +11,13 @@
 /* Smaller ones share blocks up to this size, which one survivor keeps whole. */
 #define SHARED_BLOCK (UINT64_C(2) << 20)
 
-/* Where tensors begin in a block: a cache line, and the widest vectors. */
-#define ALIGNMENT UINT64_C(64)
-
 /* From here on it pays to read one tensor with several threads. */
 #define MANY_THREADS (UINT64_C(4) << 20)
 
-static uint64_t size_of(const sft_tensor *tensor) {
-    return tensor->end - tensor->begin;
-}
-
-static tensor_layout layout_of(const sft_tensor *tensor, void *data, PyObject *name) {
-    return (tensor_layout){data, size_of(tensor), tensor->dtype, tensor->rank, tensor->shape, name};
+static tensor_layout layout_of(placed_tensor place, void *data, PyObject *name) {
+    const sft_tensor *tensor = place.tensor;
+    return (tensor_layout){data,         placed_size(place), tensor->dtype,
+                           tensor->rank, tensor->shape,      name};
 }
 
 /* ---- one tensor ---- */
@@ -30,16 +25,15 @@ static tensor_layout layout_of(const sft_tensor *tensor, void *data, PyObject *n
 static sft_status read_one(const handle *file, placed_tensor place, const block *to,
                            sft_error *error) {
     if (file->with_python || to->size < MANY_THREADS) {
-        return sft_read(place.file, place.tensor, to->memory, size_of(place.tensor), error);
+        return sft_read(place.file, place.tensor, to->memory, placed_size(place), error);
     }
-    const sft_read_request request = {
-        .file = place.file, .tensor = place.tensor, .to = to->memory, .size = to->size};
+    const sft_read_request request = placed_request(place, to->memory);
     return sft_read_many(&request, 1, NULL, error);
 }
 
 /* The tensor's bytes in memory of their own; NULL with an exception. */
 static block *read_block(module_state *state, const handle *file, placed_tensor place) {
-    block *self = block_new(size_of(place.tensor));
+    block *self = block_new(placed_size(place));
     if (self == NULL) {
         PyErr_NoMemory();
         return NULL;
@@ -88,7 +82,7 @@ static bool find_ahead(module_state *state, const handle *file, placed_tensor pl
 
 PyObject *load_tensor(module_state *state, handle *file, framework *maker, placed_tensor place,
                       ahead *around, PyObject *guard, PyObject *name) {
-    byte_region region = {.keep = &file->owner, .size = size_of(place.tensor)};
+    byte_region region = {.keep = &file->owner, .size = placed_size(place)};
     block *memory = NULL;
     void *data = region.start = handle_view(file, place, &region.writable);
     bool viewed = data != NULL;
@@ -101,7 +95,7 @@ PyObject *load_tensor(module_state *state, handle *file, framework *maker, place
         region = (byte_region){&memory->owner, memory->memory, memory->size, true, NULL};
         data = memory->memory;
     }
-    const tensor_layout layout = layout_of(place.tensor, data, name);
+    const tensor_layout layout = layout_of(place, data, name);
     PyObject *tensor = framework_place(maker, &region, &layout);
     Py_XDECREF(region.buffer);
     if (!viewed) {
@@ -161,7 +155,7 @@ static bool plan_begin(load_plan *self, const handle *file) {
 
 /* Gives a tensor its place in a block: a new one, or the one that small tensors share just now. */
 static void plan_place(load_plan *self, planned_tensor *tensor, uint64_t *shared) {
-    uint64_t size = size_of(tensor->place.tensor);
+    uint64_t size = placed_size(tensor->place);
     if (size >= OWN_BLOCK) {
         tensor->block = self->block_count++;
         self->block_sizes[tensor->block] = size;
@@ -169,7 +163,7 @@ static void plan_place(load_plan *self, planned_tensor *tensor, uint64_t *shared
     }
     uint64_t start = 0;
     if (*shared != UINT64_MAX) {
-        start = (self->block_sizes[*shared] + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+        start = block_next(self->block_sizes[*shared]);
     }
     if (*shared == UINT64_MAX || start + size > SHARED_BLOCK) {
         *shared = self->block_count++;
@@ -197,12 +191,8 @@ static bool plan_make(load_plan *self, const handle *file) {
     for (uint64_t i = 0; i < self->count; i++) {
         const planned_tensor *tensor = &self->tensors[i];
         if (tensor->data == NULL) {
-            self->requests[self->request_count++] = (sft_read_request){
-                .file = tensor->place.file,
-                .tensor = tensor->place.tensor,
-                .to = (char *)self->blocks[tensor->block]->memory + tensor->offset,
-                .size = size_of(tensor->place.tensor),
-            };
+            void *to = (char *)self->blocks[tensor->block]->memory + tensor->offset;
+            self->requests[self->request_count++] = placed_request(tensor->place, to);
         }
     }
     return true;
@@ -246,7 +236,8 @@ static int fill_dict(const load_plan *self, handle *file, framework *maker, PyOb
         void *data = planned->data;
         if (data != NULL) {
             Py_CLEAR(region.buffer);
-            region = (byte_region){&file->owner, data, size_of(tensor), planned->writable, NULL};
+            region = (byte_region){&file->owner, data, placed_size(planned->place),
+                                   planned->writable, NULL};
         } else {
             block *memory = self->blocks[planned->block];
             if (region.keep != &memory->owner) {
@@ -256,7 +247,7 @@ static int fill_dict(const load_plan *self, handle *file, framework *maker, PyOb
             data = (char *)memory->memory + planned->offset;
         }
         PyObject *name = PyUnicode_FromStringAndSize(tensor->name, (Py_ssize_t)tensor->name_length);
-        const tensor_layout layout = layout_of(tensor, data, name);
+        const tensor_layout layout = layout_of(planned->place, data, name);
         PyObject *made = name == NULL ? NULL : framework_place(maker, &region, &layout);
         done = made == NULL ? -1 : PyDict_SetItem(dict, name, made);
         Py_XDECREF(made);
