@@ -44,3 +44,18 @@ def cannot_load(code: str, framework: str, name: str | None = None) -> DtypeErro
         " for another framework, or take the bytes from safetensors.deserialize()",
         name,
     )
+
+
+def not_a_tensor(name: str, kind: str, value: object) -> ValueError:
+    """The error for a value that is no tensor of the framework; `kind` is what it should be."""
+    return ValueError(f"Key `{name}` is invalid, expected {kind} but received {type(value)}")
+
+
+def not_contiguous(name: str) -> ValueError:
+    """The error for a tensor in another memory order, where the caller has to decide."""
+    return ValueError(
+        f"You are trying to save a non contiguous tensor: `{name}` which is not allowed. It"
+        " either means you are trying to save tensors which are reference of each other in"
+        " which case it's recommended to save only the full tensors, and reslice at load time,"
+        " or simply call `.contiguous()` on your tensor to pack it before saving."
+    )

@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from . import _sft
-from ._errors import cannot_save
+from ._errors import cannot_save, not_a_tensor
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
@@ -272,7 +272,7 @@ def _of_mlx(name: str, tensor: Any) -> _Dense:
 def _of_array(name: str, tensor: Any) -> _Dense:
     """A numpy array, or what numpy makes one of: arrays of JAX, tensors of TensorFlow."""
     if not hasattr(tensor, "dtype") or not hasattr(tensor, "shape"):
-        raise ValueError(f"Key `{name}` is invalid, expected a tensor but received {type(tensor)}")
+        raise not_a_tensor(name, "a tensor", tensor)
     import numpy as np
 
     from . import numpy as face

@@ -18,6 +18,7 @@ import mlx.core as mx
 import numpy as np
 
 from . import _convert, numpy
+from ._errors import not_a_tensor
 from ._sft import open_bytes, safe_open
 
 if TYPE_CHECKING:
@@ -116,7 +117,7 @@ def _mx2np(mx_dict: Mapping[str, mx.array]) -> dict[str, numpy.Array]:
 
 def _array(name: str, array: mx.array) -> numpy.Array:
     if not isinstance(array, mx.array):
-        raise ValueError(f"Key `{name}` is invalid, expected mx.array but received {type(array)}")
+        raise not_a_tensor(name, "mx.array", array)
     if array.dtype == mx.bfloat16:
         # Buffers have no name for bfloat16: its bits go as those of an integer.
         import ml_dtypes

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ._errors import cannot_load, cannot_save
+from ._errors import cannot_load, cannot_save, not_a_tensor
 from ._sft import (
     SafetensorError,
     TensorSpec,
@@ -222,9 +222,7 @@ def _arrays(tensor_dict: Any) -> dict[str, Array]:
     arrays = {}
     for name, array in items_of(tensor_dict, "np.ndarray"):
         if not isinstance(array, np.ndarray | np.generic):
-            raise ValueError(
-                f"Key `{name}` is invalid, expected np.ndarray but received {type(array)}"
-            )
+            raise not_a_tensor(name, "np.ndarray", array)
         arrays[name] = np.asarray(array)
     return arrays
 

@@ -19,7 +19,7 @@ import numpy as np
 import paddle
 
 from . import _convert, numpy
-from ._errors import cannot_load, cannot_save
+from ._errors import cannot_load, cannot_save, not_a_tensor, not_contiguous
 from ._sft import TensorSpec, open_bytes, safe_open, serialize, serialize_file
 
 if TYPE_CHECKING:
@@ -164,9 +164,7 @@ def _flatten(
         raise ValueError(f"Expected a dict of [str, paddle.Tensor] but received {type(tensors)}")
     for name, tensor in tensors.items():
         if not isinstance(tensor, paddle.Tensor):
-            raise ValueError(
-                f"Key `{name}` is invalid, expected paddle.Tensor but received {type(tensor)}"
-            )
+            raise not_a_tensor(name, "paddle.Tensor", tensor)
     specs = {}
     for name, tensor in tensors.items():
         dense = _dense(name, tensor)
@@ -188,12 +186,7 @@ def spec_of(tensor: paddle.Tensor) -> TensorSpec:
 def _dense(name: str, tensor: paddle.Tensor) -> paddle.Tensor:
     """The tensor as the file shall have it, in memory: itself, where that is so already."""
     if not tensor.is_contiguous():
-        raise ValueError(
-            f"You are trying to save a non contiguous tensor: `{name}` which is not allowed. It"
-            " either means you are trying to save tensors which are reference of each other in"
-            " which case it's recommended to save only the full tensors, and reslice at load time,"
-            " or simply call `.contiguous()` on your tensor to pack it before saving."
-        )
+        raise not_contiguous(name)
     if tensor.dtype not in _SIZE:
         raise cannot_save(name, tensor.dtype, "convert it before saving, with `.astype(dtype)`")
     if not tensor.place.is_cpu_place():

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import tensorflow as tf
 
 from . import _convert, numpy
+from ._errors import not_a_tensor
 from ._sft import open_bytes, safe_open
 
 if TYPE_CHECKING:
@@ -117,6 +118,6 @@ def _tf2np(tf_dict: Mapping[str, tf.Tensor]) -> dict[str, numpy.Array]:
 
 def _array(name: str, tensor: tf.Tensor) -> numpy.Array:
     if not isinstance(tensor, tf.Tensor | tf.Variable):
-        raise ValueError(f"Key `{name}` is invalid, expected tf.Tensor but received {type(tensor)}")
+        raise not_a_tensor(name, "tf.Tensor", tensor)
     array: numpy.Array = tensor.numpy()
     return array

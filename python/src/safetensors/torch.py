@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from ._errors import cannot_save
+from ._errors import cannot_save, not_a_tensor, not_contiguous
 from ._sft import (
     SafetensorError,
     TensorSpec,
@@ -281,9 +281,7 @@ def _evaluate_tensors_for_save(tensors: dict[str, torch.Tensor]) -> None:
     strided = torch.strided
     for name, tensor in tensors.items():
         if not isinstance(tensor, torch.Tensor):
-            raise ValueError(
-                f"Key `{name}` is invalid, expected torch.Tensor but received {type(tensor)}"
-            )
+            raise not_a_tensor(name, "torch.Tensor", tensor)
         if tensor.layout != strided:
             sparse.append(name)
         elif not plain:
@@ -339,12 +337,7 @@ def spec_of(tensor: torch.Tensor) -> TensorSpec:
 def _dense(name: str, tensor: torch.Tensor) -> torch.Tensor:
     """The tensor as the file shall have it, in memory: itself, where that is so already."""
     if not tensor.is_contiguous():
-        raise ValueError(
-            f"You are trying to save a non contiguous tensor: `{name}` which is not allowed. It"
-            " either means you are trying to save tensors which are reference of each other in"
-            " which case it's recommended to save only the full tensors, and reslice at load time,"
-            " or simply call `.contiguous()` on your tensor to pack it before saving."
-        )
+        raise not_contiguous(name)
     if tensor.dtype not in NAMES:
         raise cannot_save(name, tensor.dtype, "convert it before saving, with `.to(dtype)`")
     if not tensor.is_cpu:
