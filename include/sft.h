@@ -13,6 +13,8 @@
  *   sft/shards.h    a model in several files, read as one
  *   sft/writer.h    new files, in one call or as a stream
  *   sft/edit.h      the metadata of an existing file
+ *   sft/scan.h      what a checkpoint from a stranger would do
+ *   sft/convert.h   other checkpoint formats to safetensors
  *
  * The library prints nothing, keeps no global state, installs no signal
  * handler, and never aborts on bad input.
@@ -21,11 +23,13 @@
 #define SFT_H
 
 #include <sft/base.h>
+#include <sft/convert.h>
 #include <sft/dtype.h>
 #include <sft/edit.h>
 #include <sft/header.h>
 #include <sft/memory.h>
 #include <sft/reader.h>
+#include <sft/scan.h>
 #include <sft/shards.h>
 #include <sft/slice.h>
 #include <sft/writer.h>

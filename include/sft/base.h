@@ -38,7 +38,7 @@ SFT_API const char *sft_version(void);
  * The outcome of a call. Values are pinned: they never change meaning, and new
  * ones are only added. The groups are: 0 success, 1-19 caller and machine,
  * 20-39 input and output, 100-199 defects of a file, 200-219 slices,
- * 300-319 writing, 400-419 sharded models.
+ * 300-319 writing, 400-419 sharded models, 500-519 other checkpoint formats.
  */
 typedef enum sft_status {
     SFT_OK = 0,
@@ -115,7 +115,19 @@ typedef enum sft_status {
     SFT_TENSOR_IN_TWO_SHARDS = 405, /* two shards hold a tensor of one name */
     SFT_WRONG_TOTAL_SIZE = 406,     /* metadata.total_size is not the sum of the tensors */
     SFT_NO_SHARDS = 407,            /* a folder without a .safetensors file */
-    SFT_AMBIGUOUS_FOLDER = 408      /* a folder with several index files */
+    SFT_AMBIGUOUS_FOLDER = 408,     /* a folder with several index files */
+
+    /* other checkpoint formats, as sources of a conversion */
+    SFT_DANGEROUS_SOURCE = 500,   /* loading it would run code; see the scan's findings */
+    SFT_UNVOUCHED_SOURCE = 501,   /* it holds what nobody here can vouch for */
+    SFT_MALFORMED_SOURCE = 502,   /* it cannot be parsed */
+    SFT_UNSUPPORTED_SOURCE = 503, /* of no kind that can be read here */
+    SFT_SOURCE_LIMIT = 504,       /* it needs more than the limits allow */
+    SFT_UNSUPPORTED_TENSOR = 505, /* sparse, quantised, complex128: no safetensors type has it */
+    SFT_TENSOR_BOUNDS = 506,      /* a tensor reaches beyond its storage */
+    SFT_STORAGE_SIZE = 507,       /* a storage has other than the bytes its elements need */
+    SFT_MISSING_STORAGE = 508,    /* a storage that is named is not in the file */
+    SFT_VERIFY_FAILED = 509 /* the new file differs from the source: the disk or memory lies */
 } sft_status;
 
 /*

@@ -80,6 +80,16 @@ static const row rows[] = {
     ROW(WRONG_TOTAL_SIZE, NULL, "total_size is not the sum of the tensors"),
     ROW(NO_SHARDS, NULL, "no .safetensors file in the folder"),
     ROW(AMBIGUOUS_FOLDER, NULL, "several index files in the folder"),
+    ROW(DANGEROUS_SOURCE, NULL, "loading the checkpoint would run code"),
+    ROW(UNVOUCHED_SOURCE, NULL, "the checkpoint holds what nobody can vouch for"),
+    ROW(MALFORMED_SOURCE, NULL, "the checkpoint cannot be parsed"),
+    ROW(UNSUPPORTED_SOURCE, NULL, "not a kind of checkpoint that can be read"),
+    ROW(SOURCE_LIMIT, NULL, "the checkpoint needs more than the limits allow"),
+    ROW(UNSUPPORTED_TENSOR, NULL, "a tensor of a kind that safetensors does not have"),
+    ROW(TENSOR_BOUNDS, NULL, "a tensor reaches beyond its storage"),
+    ROW(STORAGE_SIZE, NULL, "a storage does not have the size it declares"),
+    ROW(MISSING_STORAGE, NULL, "a storage is missing"),
+    ROW(VERIFY_FAILED, NULL, "the new file differs from its source"),
 };
 
 static const row *find(sft_status status) {

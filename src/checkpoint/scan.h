@@ -1,0 +1,16 @@
+/* Scanning, for those within the library who have the file open already. */
+#ifndef SFT_SRC_CHECKPOINT_SCAN_H
+#define SFT_SRC_CHECKPOINT_SCAN_H
+
+#include <sft/scan.h>
+
+#include "checkpoint/detect.h"
+#include "checkpoint/region.h"
+
+/* Scans a region as a file of its own. Returns as sft_scan() does. */
+sft_status sft_scan_region(const sft_region *region, const sft_scan_options *options,
+                           sft_scan_result **result, sft_error *error);
+
+sft_format sft_scan_result_format(const sft_scan_result *result);
+
+#endif

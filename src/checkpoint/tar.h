@@ -1,0 +1,27 @@
+/* Tar archives (POSIX ustar, with GNU's long names and pax paths): their members, one after
+ * another. */
+#ifndef SFT_SRC_CHECKPOINT_TAR_H
+#define SFT_SRC_CHECKPOINT_TAR_H
+
+#include <sft/base.h>
+
+#include "checkpoint/region.h"
+
+typedef struct sft_tar_member {
+    char name[1024]; /* raw bytes, cut if too long, ended by NUL */
+    bool regular;
+    sft_region region; /* its bytes; the label is set */
+} sft_tar_member;
+
+/*
+ * The member whose record begins at *position; *position moves behind it. *found is false at the
+ * end. SFT_MALFORMED_SOURCE for a wrong checksum or a member that ends after the file.
+ */
+sft_status sft_tar_next(const sft_region *region, uint64_t *position, sft_sources *sources,
+                        sft_tar_member *member, bool *found, sft_error *error);
+
+/* The regular member of a path, with or without a leading "./". SFT_NOT_FOUND. */
+sft_status sft_tar_find(const sft_region *region, const char *name, sft_sources *sources,
+                        sft_region *member, sft_error *error);
+
+#endif
