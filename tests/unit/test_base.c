@@ -16,12 +16,13 @@ static void test_statuses_are_pinned(void **state) {
     assert_int_equal(SFT_OK, 0);
     assert_int_equal(SFT_DUPLICATE_KEY, 110);
     assert_int_equal(SFT_AMBIGUOUS_FOLDER, 408);
+    assert_int_equal(SFT_VERIFY_FAILED, 509);
     assert_string_equal(sft_status_name(SFT_DUPLICATE_KEY), "DUPLICATE_KEY");
     assert_string_equal(sft_status_kind(SFT_HOLE), "InvalidOffset");
     assert_null(sft_status_kind(SFT_NO_MEMORY));
     assert_string_equal(sft_status_name((sft_status)99), "UNKNOWN_STATUS");
     unsigned known = 0;
-    for (int i = 0; i < 500; i++) {
+    for (int i = 0; i < 600; i++) {
         if (strcmp(sft_status_name((sft_status)i), "UNKNOWN_STATUS") != 0) {
             known++;
             assert_true(strlen(sft_status_text((sft_status)i)) > 3);
@@ -29,7 +30,7 @@ static void test_statuses_are_pinned(void **state) {
         assert_int_equal(sft_status_is_defect((sft_status)i),
                          (i >= 100 && i <= 128) || (i >= 400 && i <= 406));
     }
-    assert_int_equal(known, 14 + 29 + 5 + 6 + 9);
+    assert_int_equal(known, 14 + 29 + 5 + 6 + 9 + 10);
 }
 
 static void test_version_is_one(void **state) {
