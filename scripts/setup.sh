@@ -22,6 +22,7 @@ make make
 cmake cmake
 pkg-config pkg-config
 libssl-dev /usr/include/openssl/evp.h
+zlib1g-dev /usr/include/zlib.h
 END
     ;;
   demo)
@@ -177,25 +178,28 @@ install_packages() {
 # Libraries of other machines go to build/foreign, not into the system, whose packages they would
 # have to agree with in every version. The C libraries come with the cross compilers.
 install_foreign() {
-  local architecture package
+  local architecture folder package
+  local packages=(libcmocka-dev libcmocka0 libjansson-dev libjansson4 zlib1g-dev)
   for architecture in s390x i386; do
-    [ -e "build/foreign/$architecture/stamp" ] && continue
-    echo "setup: unpacking libcmocka and libjansson for $architecture from Debian"
-    mkdir -p "build/foreign/$architecture"
+    folder=build/foreign/$architecture
+    [ "$(cat "$folder/stamp" 2>/dev/null)" = "${packages[*]}" ] && continue
+    echo "setup: unpacking from Debian for $architecture: ${packages[*]}"
+    rm -rf "$folder"
+    mkdir -p "$folder"
     if ! dpkg --print-foreign-architectures | grep -qx "$architecture"; then
       as_root dpkg --add-architecture "$architecture"
       # Not every list is needed: the download tells whether something lacks.
       apt update || true
     fi
-    for package in libcmocka-dev libcmocka0 libjansson-dev libjansson4; do
-      if ! (cd "build/foreign/$architecture" && apt-get -qq download "$package:$architecture" &&
+    for package in "${packages[@]}"; do
+      if ! (cd "$folder" && apt-get -qq download "$package:$architecture" &&
         dpkg -x "$package"_*.deb .) >>"$log" 2>&1; then
         tail -n 20 "$log" >&2
         echo "setup: apt-get could not download $package:$architecture" >&2
         return 1
       fi
     done
-    touch "build/foreign/$architecture/stamp"
+    echo "${packages[*]}" >"$folder/stamp"
   done
 }
 

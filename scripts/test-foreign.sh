@@ -18,6 +18,7 @@ part() {
   if ! { cmake -S . -B "$build" -DCMAKE_SYSTEM_NAME=Linux "-DCMAKE_SYSTEM_PROCESSOR=$name" \
     "-DCMAKE_C_COMPILER=$triplet-gcc" "-DSFT_CMOCKA_INCLUDE=$root/include" \
     "-DSFT_CMOCKA_LIBRARY=$(echo "$root"/lib/*/libcmocka.so)" \
+    "-DZLIB_INCLUDE_DIR=$root/include" "-DZLIB_LIBRARY=$(echo "$root"/lib/*/libz.a)" \
     "-DCMAKE_C_FLAGS=-isystem \"$root/include\" -L\"$(dirname "$root"/lib/*/libcmocka.so)\"" \
     -DSFT_BUILD_TESTS=ON -DSFT_BUILD_COMMAND=OFF -DSFT_WERROR=ON "-DSFT_TEST_LAUNCHER=$launcher" &&
     cmake --build "$build" --parallel "$jobs"; } >"$log" 2>&1; then

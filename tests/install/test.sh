@@ -124,6 +124,24 @@ by_find_package() {
     ! readelf -d "$work/outside/cpp_static" | grep -q libsft.so.0
 }
 
+# The library and the command without readers of other formats, and so without zlib.
+without_checkpoints() {
+  local build=$work/without command=OFF
+  [ ! -x "$prefix/bin/sft" ] || command=ON
+  cmake -S . -B "$build" -DSFT_CHECKPOINTS=OFF -DSFT_WERROR=ON "-DSFT_BUILD_COMMAND=$command" &&
+    cmake --build "$build" --parallel "${JOBS:-2}" &&
+    ! readelf -d "$build/libsft.so" | grep -q 'libz\.so' &&
+    diff <(nm -D --defined-only --format=posix "$lib/libsft.so" | cut -d ' ' -f 1) \
+      <(nm -D --defined-only --format=posix "$build/libsft.so" | cut -d ' ' -f 1) || return 1
+  [ "$command" = OFF ] || says_so "$build/sft"
+}
+
+says_so() {
+  local code=0
+  "$1" scan CMakeLists.txt || code=$?
+  [ "$code" -eq 3 ] && "$1" check tests/files/good/data-nan.safetensors
+}
+
 check 'install with DESTDIR' stage
 lib=$(dirname "$(find "$prefix" -name libsft.a)")
 check 'libraries and headers' files_are_there
@@ -139,6 +157,7 @@ if has nm && has readelf; then
   check 'only sft_ is exported' exports_only_sft
   check 'only sft_ is global in the archive' archive_has_only_sft
   check 'exported is what the headers declare' exports_match_headers
+  check 'the same without readers of other formats' without_checkpoints
 else
   skip 'symbols: no nm or readelf (Debian: binutils)'
 fi
