@@ -8,7 +8,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 python=$PWD/build/venv/tools/bin/python
-sources=(CMakeLists.txt cmake include src python/CMakeLists.txt python/pyproject.toml
+sources=(CMakeLists.txt cmake include src cli python/CMakeLists.txt python/pyproject.toml
   python/README.md python/ext python/src)
 
 # quietly LOG COMMAND... - shows what the command printed only if it fails.
@@ -46,7 +46,7 @@ wheel() {
 stage() {
   mkdir -p "$1/libsft"
   cp -RL python/CMakeLists.txt python/README.md python/LICENSE python/ext python/src "$1"
-  cp -R CMakeLists.txt LICENSE cmake include src "$1/libsft"
+  cp -R CMakeLists.txt LICENSE cmake include src cli "$1/libsft"
   sed 's|"\.\./include/|"libsft/include/|' python/pyproject.toml >"$1/pyproject.toml"
   find "$1" -name __pycache__ -prune -exec rm -rf {} +
 }

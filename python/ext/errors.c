@@ -122,6 +122,7 @@ static const char *prefix_of(operation doing) {
     case SERIALIZING:
         return "Error while serializing: ";
     case READING:
+    case CONVERTING:
         break;
     }
     return "";
@@ -180,6 +181,9 @@ static PyObject *message_of(operation doing, const sft_error *error, PyObject *f
 static PyObject *system_type(operation doing, const sft_error *error) {
     if (doing == SERIALIZING) {
         return NULL;
+    }
+    if (error->status == SFT_ALREADY_EXISTS) {
+        return PyExc_FileExistsError;
     }
     if (error->status == SFT_NO_SHARDS ||
         (error->status == SFT_NOT_A_FILE && error->system_error == EISDIR)) {

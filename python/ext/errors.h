@@ -11,7 +11,8 @@ typedef enum operation {
     OPENING,       /* "Error while deserializing header: " */
     DESERIALIZING, /* "Error while deserializing: ", of bytes in memory */
     SERIALIZING,   /* "Error while serializing: " */
-    READING        /* nothing: a tensor or a slice of an open file */
+    READING,       /* nothing: a tensor or a slice of an open file, a file to scan */
+    CONVERTING     /* nothing: another format's file */
 } operation;
 
 /*

@@ -17,8 +17,8 @@ int state_add_type(PyObject *module, PyType_Spec *spec, const char *name, PyType
 
 static int execute(PyObject *module) {
     static int (*const parts[])(PyObject *, module_state *) = {
-        errors_add, spec_add,      serialize_add, deserialize_add, stream_add,
-        memory_add, framework_add, open_add,      slice_add,
+        errors_add,    spec_add, serialize_add, deserialize_add, stream_add,  memory_add,
+        framework_add, open_add, slice_add,     scan_add,        convert_add,
     };
     module_state *state = PyModule_GetState(module);
     for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {

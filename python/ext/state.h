@@ -36,6 +36,8 @@ int memory_add(PyObject *module, module_state *state);
 int framework_add(PyObject *module, module_state *state);
 int open_add(PyObject *module, module_state *state);
 int slice_add(PyObject *module, module_state *state);
+int scan_add(PyObject *module, module_state *state);
+int convert_add(PyObject *module, module_state *state);
 
 /*
  * Makes a heap type from its spec and keeps it in the state at `slot`; with `name` the module gets

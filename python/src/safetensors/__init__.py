@@ -8,6 +8,10 @@ This is the package `safetensors` over libsft, the format in C: `__version__` en
 libsft's version.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 from . import _safetensors_rust
 from ._errors import DtypeError
 
@@ -24,17 +28,64 @@ from ._safetensors_rust import (
 )
 from ._stream import StreamWriter, stream_file
 
+if TYPE_CHECKING:
+    from ._checkpoints import (
+        Conversion,
+        ConvertedTensor,
+        Dropped,
+        Finding,
+        RefusedError,
+        ScanResult,
+        convert,
+        scan,
+    )
+
 __all__ = [
+    "Conversion",
+    "ConvertedTensor",
+    "Dropped",
     "DtypeError",
+    "Finding",
+    "RefusedError",
     "SafetensorError",
+    "ScanResult",
     "StreamWriter",
     "TensorSpec",
     "__version__",
     "_safe_open_handle",
     "_safetensors_rust",
+    "convert",
     "deserialize",
     "safe_open",
+    "scan",
     "serialize",
     "serialize_file",
     "stream_file",
 ]
+
+# Programs that only load and save do not pay for what stands in there.
+_LAZY = frozenset(
+    (
+        "Conversion",
+        "ConvertedTensor",
+        "Dropped",
+        "Finding",
+        "RefusedError",
+        "ScanResult",
+        "convert",
+        "scan",
+    )
+)
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LAZY:
+        from . import _checkpoints
+
+        globals().update((each, getattr(_checkpoints, each)) for each in _LAZY)
+        return globals()[name]
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_LAZY})

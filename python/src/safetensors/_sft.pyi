@@ -1,7 +1,7 @@
 """The extension: files, slices and the writer, over libsft."""
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import EllipsisType, TracebackType
 from typing import Any, Literal, Protocol, TypeAlias, TypedDict, final, type_check_only
 
@@ -144,3 +144,26 @@ class StreamWriter:
     def abort(self) -> None: ...
     @property
     def closed(self) -> bool: ...
+
+# What scan() and convert() return and raise is made by _checkpoints.py, of these.
+_Progress: TypeAlias = Callable[[int, int], object]
+
+def scan(
+    path: str | bytes | os.PathLike[str],
+    allow: Iterable[tuple[str, str]],
+    progress: _Progress | None,
+    folder: bool,
+) -> Any: ...
+def convert(
+    src: str | bytes | os.PathLike[str],
+    dst: str | bytes | os.PathLike[str] | None,
+    key: str | None,
+    drop_prefix: str | None,
+    max_shard_size: int,
+    allow: Iterable[tuple[str, str]],
+    allow_unknown: bool,
+    dry_run: bool,
+    overwrite: bool,
+    durable: bool,
+    progress: _Progress | None,
+) -> dict[str, Any]: ...
