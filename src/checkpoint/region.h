@@ -20,7 +20,10 @@ typedef struct sft_region {
         *label; /* path of the member, "outer.zip!inner/data.pkl", escaped; NULL: the file itself */
 } sft_region;
 
-/* Fills `to`; SFT_MALFORMED_SOURCE where that lies outside, or what sft_source_read() gives. */
+/*
+ * Fills `to`. SFT_MALFORMED_SOURCE where that lies outside, or what is packed there is damaged;
+ * SFT_READ_FAILED, SFT_FILE_SHRANK, and of unpacked regions SFT_NO_MEMORY.
+ */
 sft_status sft_region_read(const sft_region *region, uint64_t offset, void *to, uint64_t size,
                            sft_error *error);
 
@@ -30,14 +33,15 @@ bool sft_region_part(const sft_region *region, uint64_t offset, uint64_t size, s
 /* The region as input of the pickle machine; the region must stay where it is meanwhile. */
 sft_pickle_input sft_region_input(const sft_region *region);
 
-/* The region as a source of its own, to be closed by nobody; the region must stay where it is. */
+/* The region as a source of its own, to be closed by nobody; the region must stay where it is. Its
+ * reads fail with the errno value EBADMSG where sft_region_read() gives SFT_MALFORMED_SOURCE. */
 sft_source sft_region_source(const sft_region *region);
 
-/* Sources over other regions, which live and die together. */
+/* Sources over other regions, which live and die together. May be moved. */
 typedef struct sft_sources {
     sft_allocator allocator;
     sft_arena arena;
-    struct sft_owned_source *owned; /* newest first */
+    struct sft_sources_common *common; /* what the sources themselves need; NULL before the first */
 } sft_sources;
 
 void sft_sources_init(sft_sources *sources, const sft_allocator *allocator);
@@ -46,17 +50,24 @@ void sft_sources_free(sft_sources *sources);
 typedef enum sft_packing { SFT_PACKED_DEFLATE, SFT_PACKED_ZLIB, SFT_PACKED_GZIP } sft_packing;
 
 /*
- * What a compressed region unpacks to: exactly `size` bytes, or its reads fail with
- * SFT_READ_FAILED. Cheap where it is read from front to back; going back begins anew. One thread.
- * SFT_NO_MEMORY.
+ * What a compressed region unpacks to: exactly `size` bytes. If it is damaged or has fewer, reads
+ * behind that point fail; if more, a read that includes the last byte does. Cheap where it is read
+ * from front to back; going back costs more, but never the whole again. Of any number of such
+ * sources some few at a time have memory beyond a few hundred bytes. One thread. SFT_NO_MEMORY.
  */
 sft_status sft_sources_inflate(sft_sources *sources, const sft_region *packed, sft_packing packing,
                                uint64_t size, sft_region *unpacked, sft_error *error);
 
+/* The same for the first `size` bytes, whatever is behind them: for looking at what is damaged. */
+sft_status sft_sources_inflate_part(sft_sources *sources, const sft_region *packed,
+                                    sft_packing packing, uint64_t size, sft_region *unpacked,
+                                    sft_error *error);
+
 /*
  * How many bytes a compressed region unpacks to, by unpacking it: at most `limit`, else
  * SFT_SOURCE_LIMIT. *used receives how many bytes of the region that took. SFT_MALFORMED_SOURCE
- * where it is damaged. gzip may have several members.
+ * where it is damaged; *size is then how many come before that. gzip may have several members, and
+ * zeros behind the last.
  */
 sft_status sft_inflated_size(const sft_region *packed, sft_packing packing, uint64_t limit,
                              const sft_allocator *allocator, uint64_t *size, uint64_t *used,

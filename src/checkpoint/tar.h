@@ -13,6 +13,9 @@ typedef struct sft_tar_member {
     sft_region region; /* its bytes; the label is set */
 } sft_tar_member;
 
+/* Whether the first bytes of a file, 512 at least, are the record of a member. */
+bool sft_tar_begins(const unsigned char *bytes, size_t size);
+
 /*
  * The member whose record begins at *position; *position moves behind it. *found is false at the
  * end. SFT_MALFORMED_SOURCE for a wrong checksum or a member that ends after the file.
