@@ -1,4 +1,7 @@
-/* Arrays that joblib.dump writes as raw bytes inside of the pickle, behind NumpyArrayWrapper. */
+/*
+ * Arrays that joblib.dump writes as raw bytes inside of the pickle, behind NumpyArrayWrapper. Other
+ * loaders than joblib's take those bytes for opcodes: who judges a file reads it both ways.
+ */
 #ifndef SFT_SRC_CHECKPOINT_JOBLIB_H
 #define SFT_SRC_CHECKPOINT_JOBLIB_H
 
@@ -22,7 +25,9 @@ bool sft_joblib_array_of(const sft_graph *graph, sft_ref object, sft_joblib_arra
 
 typedef struct sft_joblib {
     const sft_region *region;
-    bool seen; /* set by the hook: there was such an array */
+    bool seen;    /* set by the hook: there was such an array */
+    bool misread; /* set by the hook: there was one whose bytes could not be told from opcodes, so
+                     that what follows may not be what joblib reads */
     /*
      * Called where an array of objects, which is another pickle, begins at `position`: it says
      * where that ends. May be NULL: the machine goes on behind the BUILD.

@@ -4,6 +4,7 @@
 
 #include <sft/base.h>
 
+#include "base/arena.h"
 #include "checkpoint/region.h"
 
 typedef struct sft_legacy_storage {
@@ -18,7 +19,6 @@ typedef struct sft_legacy_storage {
 typedef struct sft_legacy {
     sft_arena arena;
     bool recognized;     /* the first pickle is the magic number, as a plain integer */
-    bool big_endian;     /* by sys_info */
     uint64_t pickles[5]; /* where each begins: magic, protocol, sys_info, object, storage keys */
     uint64_t pickle_count;
     sft_legacy_storage *storages; /* in the order of the file */
@@ -27,7 +27,8 @@ typedef struct sft_legacy {
 } sft_legacy;
 
 /*
- * Finds out how the file is laid out. Not being recognised is no error. What is recognised and
+ * Finds out how the file is laid out. The storages are little-endian, whatever the machine was that
+ * wrote them. Not being recognised is no error. What is recognised and
  * broken gives SFT_MALFORMED_SOURCE; what was found until then stands in *legacy. The element size
  * of a storage is that of the persistent ids that name it. sft_legacy_free() in any case.
  */
