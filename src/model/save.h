@@ -13,6 +13,9 @@ typedef struct sft_save {
     uint64_t reported; /* how far the callback knows */
 } sft_save;
 
+/* Smaller files are written before the system has to find room for them. */
+#define SFT_WORTH_RESERVING (UINT64_C(1) * 1024 * 1024)
+
 sft_status sft_save_init(sft_save *save, const sft_write_options *given, sft_error *error);
 
 /*

@@ -111,9 +111,6 @@ static void drop_plan(plan *made) {
 #define GATHER_ROOM (UINT64_C(256) * 1024)
 #define SMALL_PIECE (GATHER_ROOM / 4)
 
-/* Smaller files are written before the system has to find room for them. */
-#define WORTH_RESERVING (UINT64_C(1) * 1024 * 1024)
-
 typedef struct stream {
     sft_save *save;
     int fd;
@@ -185,7 +182,7 @@ static sft_status save_plan(plan *made, const char *path, sft_error *error) {
         sft_replace_begin(&replace, path, options->durable, options->keep_existing, error);
     if (status == SFT_OK) {
         out.fd = replace.fd;
-        if (made->save.total >= WORTH_RESERVING) {
+        if (made->save.total >= SFT_WORTH_RESERVING) {
             sft_os_reserve(replace.fd, made->save.total);
         }
         status = write_plan(made, &out, error);

@@ -9,9 +9,11 @@
 #include "format/encode.h"
 #include "io/os.h"
 #include "io/replace.h"
+#include "io/source.h"
 #include "io/transfer.h"
 #include "model/coverage.h"
 #include "model/save.h"
+#include "model/writer.h"
 
 typedef enum state {
     DECLARING,
@@ -213,6 +215,9 @@ static sft_status write_header(sft_writer *writer, const char *bytes, sft_error 
     if (status != SFT_OK) {
         return status;
     }
+    if (writer->save.total >= SFT_WORTH_RESERVING) {
+        sft_os_reserve(writer->replace.fd, writer->save.total);
+    }
     int failure = sft_write_whole(writer->replace.fd, 0, bytes, writer->data_start);
     status = failure == 0
                  ? sft_save_report(&writer->save, writer->data_start, error)
@@ -353,6 +358,12 @@ static sft_status put_all(sft_writer *writer, uint64_t index, uint64_t offset, c
     return SFT_OK;
 }
 
+static void give_up(sft_writer *writer) {
+    sft_os_lock(&writer->mutex);
+    writer->state = USELESS;
+    sft_os_unlock(&writer->mutex);
+}
+
 sft_status sft_writer_put(sft_writer *writer, uint64_t index, uint64_t offset, const void *data,
                           uint64_t size, sft_error *error) {
     if (writer == NULL) {
@@ -366,11 +377,56 @@ sft_status sft_writer_put(sft_writer *writer, uint64_t index, uint64_t offset, c
     if (status == SFT_OK) {
         status = put_all(writer, index, offset, data, size, error);
         if (status != SFT_OK) {
-            sft_os_lock(&writer->mutex);
-            writer->state = USELESS;
-            sft_os_unlock(&writer->mutex);
+            give_up(writer);
         }
     }
+    if (status != SFT_OK) {
+        sft_error_file(error, writer->path);
+    }
+    return status;
+}
+
+/* ---- for floors above ---- */
+
+uint64_t sft_writer_place(const sft_writer *writer, uint64_t index) {
+    return writer->data_start + writer->tensors[index].begin;
+}
+
+uint64_t sft_writer_size(const sft_writer *writer) {
+    return writer->data_start + writer->data_size;
+}
+
+sft_status sft_writer_put_run(sft_writer *writer, const uint32_t *indexes, uint64_t count,
+                              const void *data, sft_error *error) {
+    if (count == 0) {
+        return SFT_OK;
+    }
+    uint64_t size = 0;
+    for (uint64_t i = 0; i < count; i++) {
+        size += writer->tensors[indexes[i]].size;
+    }
+    int failure =
+        sft_write_whole(writer->replace.fd, sft_writer_place(writer, indexes[0]), data, size);
+    sft_status status = failure == 0 ? SFT_OK
+                                     : sft_fail_system(error, SFT_WRITE_FAILED, failure,
+                                                       "cannot write the new file");
+    for (uint64_t i = 0; i < count && status == SFT_OK; i++) {
+        uint64_t bytes = writer->tensors[indexes[i]].size;
+        if (bytes > 0 && !note(writer, indexes[i], 0, bytes)) {
+            status = sft_fail_memory(error);
+        }
+    }
+    if (status != SFT_OK) {
+        give_up(writer);
+        sft_error_file(error, writer->path);
+    }
+    return status;
+}
+
+sft_status sft_writer_read_back(const sft_writer *writer, uint64_t place, void *to, uint64_t size,
+                                sft_error *error) {
+    sft_source source = sft_source_of_fd(writer->replace.fd);
+    sft_status status = sft_source_read(&source, place, to, size, error);
     if (status != SFT_OK) {
         sft_error_file(error, writer->path);
     }

@@ -1,18 +1,23 @@
-/* The streaming writer, for floors above: bytes that lie in a file, and a look at the new one. */
+/* The streaming writer, for floors above: small tensors in one go, and a look at the new file. All
+ * of it belongs between sft_writer_begin() and sft_writer_commit(). */
 #ifndef SFT_SRC_MODEL_WRITER_H
 #define SFT_SRC_MODEL_WRITER_H
 
 #include <sft/writer.h>
 
-/*
- * Delivers bytes of a tensor out of an open file, moved by the system where it can; otherwise as
- * sft_writer_put(), and SFT_READ_FAILED, SFT_FILE_SHRANK.
- */
-sft_status sft_writer_copy(sft_writer *writer, uint64_t index, uint64_t offset, int fd,
-                           uint64_t from, uint64_t size, sft_error *error);
+/* Where a tensor's bytes begin in the new file; the bytes of the whole file. */
+uint64_t sft_writer_place(const sft_writer *writer, uint64_t index);
+uint64_t sft_writer_size(const sft_writer *writer);
 
-/* Reads back what was delivered, before the commit. SFT_READ_FAILED, SFT_FILE_SHRANK. */
-sft_status sft_writer_read_back(sft_writer *writer, uint64_t index, uint64_t offset, void *to,
-                                uint64_t size, sft_error *error);
+/*
+ * Delivers tensors whole, which lie one behind the other in the new file, with one write. As
+ * sft_writer_put(), but without its progress. Many threads at once.
+ */
+sft_status sft_writer_put_run(sft_writer *writer, const uint32_t *indexes, uint64_t count,
+                              const void *data, sft_error *error);
+
+/* Reads what lies at a place of the new file. SFT_READ_FAILED, SFT_FILE_SHRANK. Many threads. */
+sft_status sft_writer_read_back(const sft_writer *writer, uint64_t place, void *to, uint64_t size,
+                                sft_error *error);
 
 #endif
