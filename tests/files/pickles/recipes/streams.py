@@ -1,0 +1,679 @@
+"""Tricks with opcodes: streams that scanners read differently from CPython's unpickler."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+
+from pickles.recipes import torch
+from pickles.recipes.case import DANGEROUS, MALFORMED, UNKNOWN, Case, hostile
+from pickles.recipes.ops import (
+    EVAL,
+    PAYLOAD,
+    POP,
+    SETITEM,
+    STACK_GLOBAL,
+    STOP,
+    Code,
+    build,
+    call,
+    frame,
+    integer,
+    name,
+    new,
+    pickle,
+    proto,
+    raw_bytes,
+    short_text,
+    stack_name,
+    text,
+    tuple_of,
+    value,
+)
+
+SYSTEM = ("os.system",)
+
+
+def _case(
+    label: str, sentence: str, content: bytes, *verdicts: str, **more: tuple[str, ...]
+) -> Case:
+    return hostile(f"streams/{label}.pkl", sentence, content, *verdicts, **more)  # type: ignore[arg-type]
+
+
+def _naming() -> Iterator[Case]:
+    """Ways to name a function."""
+    memo = short_text("os") + b"\x94" + POP + short_text("system") + b"\x94" + POP
+    yield _case(
+        "stack_global-memo",
+        "Both operands of STACK_GLOBAL come out of the memo.",
+        proto(4) + memo + b"h\0h\x01" + STACK_GLOBAL + tuple_of("true") + b"R.",
+        mentions=SYSTEM,
+    )
+    decoys = short_text("collections") + short_text("OrderedDict") + POP + POP
+    yield _case(
+        "stack_global-decoys",
+        "Between the memo's operands and STACK_GLOBAL stand the texts of a harmless name.",
+        proto(4) + memo + b"h\0h\x01" + decoys + STACK_GLOBAL + tuple_of("true") + b"R.",
+        mentions=SYSTEM,
+    )
+    swapped = short_text("collections") + b"\x94" + short_text("os") + b"q\0" + POP + POP
+    yield _case(
+        "stack_global-memo-overwritten",
+        "The memo's first text is replaced by another before STACK_GLOBAL takes it.",
+        proto(4)
+        + swapped
+        + b"h\0"
+        + short_text("system")
+        + STACK_GLOBAL
+        + tuple_of("true")
+        + b"R.",
+        mentions=SYSTEM,
+    )
+    yield _case(
+        "stack_global-memo-numbers",
+        "MEMOIZE after PUT 7: the memo's next number is its size, not one more than the largest.",
+        proto(4)
+        + short_text("collections")
+        + b"q\x07"
+        + short_text("os")
+        + b"\x94"
+        + POP
+        + POP
+        + b"h\x01"
+        + short_text("system")
+        + STACK_GLOBAL
+        + tuple_of("true")
+        + b"R.",
+        mentions=SYSTEM,
+    )
+    yield _case(
+        "stack_global-dup",
+        "The operands are one text, doubled: `code.code`.",
+        proto(4) + short_text("code") + b"2" + STACK_GLOBAL + b".",
+    )
+    escaped = b"V\\u006f\\u0073\nV\\u0073ystem\n"
+    yield _case(
+        "stack_global-escaped",
+        "The operands are written with escapes in UNICODE.",
+        proto(4) + escaped + STACK_GLOBAL + tuple_of("true") + b"R.",
+        mentions=SYSTEM,
+    )
+    yield _case(
+        "stack_global-computed",
+        "The operand of STACK_GLOBAL is what a call returns.",
+        proto(4)
+        + call(name("builtins", "str"), raw_bytes(b"os"), "ascii")
+        + short_text("system")
+        + STACK_GLOBAL
+        + tuple_of("true")
+        + b"R.",
+        UNKNOWN,
+        DANGEROUS,
+        codes=("COMPUTED_NAME",),
+    )
+    yield _case(
+        "stack_global-bytes",
+        "The operands are bytes, which CPython refuses and others take.",
+        proto(4)
+        + raw_bytes(b"os")
+        + raw_bytes(b"system")
+        + STACK_GLOBAL
+        + tuple_of("true")
+        + b"R.",
+        UNKNOWN,
+        DANGEROUS,
+        MALFORMED,
+    )
+    yield _case(
+        "inst-popped",
+        "INST, the call of protocol 0, and its result is popped.",
+        b"(S'true'\nios\nsystem\n0N.",
+        mentions=SYSTEM,
+    )
+    yield _case(
+        "obj-popped",
+        "OBJ, the call of protocol 1, and its result is popped.",
+        b"(cos\nsystem\nS'true'\no0N.",
+        mentions=SYSTEM,
+    )
+    yield _case(
+        "obj-pty",
+        "OBJ with `pty.spawn`, whose result is the pickle's.",
+        b"(cpty\nspawn\nS'true'\no.",
+        mentions=("pty.spawn",),
+    )
+    yield _case(
+        "reduce-popped",
+        "REDUCE, and POP takes the result away.",
+        pickle(Code(PAYLOAD + POP + b"}")),
+        mentions=SYSTEM,
+    )
+    yield _case(
+        "reduce-pop_mark",
+        "REDUCE behind a mark, and POP_MARK takes all of it away.",
+        pickle(Code(b"(" + PAYLOAD + b"1}")),
+        mentions=SYSTEM,
+    )
+    yield _case(
+        "newobj", "The call is made by NEWOBJ.", pickle(new(name("subprocess", "Popen"), ["true"]))
+    )
+    yield _case(
+        "newobj_ex",
+        "The call is made by NEWOBJ_EX.",
+        pickle(Code(name("subprocess", "Popen") + tuple_of(["true"]) + b"}\x92"), 4),
+    )
+    yield _case(
+        "python2-names",
+        "A name of Python 2 that protocols below 3 map: `__builtin__.apply`.",
+        b"c__builtin__\napply\n(cos\nsystem\n(S'true'\nttR.",
+        mentions=SYSTEM,
+    )
+    yield _case(
+        "python2-mapped",
+        "`commands.getoutput` becomes `subprocess.getoutput`.",
+        b"ccommands\ngetoutput\n(S'true'\ntR.",
+    )
+    for size, argument in ((1, b"\x01"), (2, b"\x01\0"), (4, b"\x01\0\0\0")):
+        yield _case(
+            f"ext{size}",
+            f"EXT{size}: a name out of the registry of copyreg, which may hold anything.",
+            proto(2)
+            + bytes((0x81 + {1: 1, 2: 2, 4: 3}[size],))
+            + argument
+            + tuple_of("true")
+            + b"R.",
+            UNKNOWN,
+            codes=("EXTENSION_CODE",),
+        )
+
+
+def _effects() -> Iterator[Case]:
+    """What is done to objects, without any call."""
+    modules = stack_name("numpy", "core._internal.sys.modules")
+    yield _case(
+        "build-function-then-dotted",
+        "BUILD hangs all modules under `numpy.prod`, and a dotted name reaches `os.system` there.",
+        pickle(
+            Code(
+                build(stack_name("numpy", "prod"), tuple_of(None, modules))
+                + POP
+                + call(stack_name("numpy", "prod.os.system"), "true")
+            ),
+            4,
+        ),
+        UNKNOWN,
+        DANGEROUS,
+    )
+    yield _case(
+        "build-numpy-builtins",
+        "The state that BUILD sets is `numpy.__builtins__`; then `Namespace.eval` is called.",
+        pickle(
+            Code(
+                build(name("argparse", "Namespace"), name("numpy", "__builtins__"))
+                + POP
+                + call(stack_name("argparse", "Namespace.eval"), "1+1")
+            ),
+            4,
+        ),
+        UNKNOWN,
+        DANGEROUS,
+    )
+    yield _case(
+        "get-numpy-builtins",
+        "`builtins.dict.get` fetches `exec` out of `numpy.__builtins__`.",
+        pickle(
+            call(
+                call(
+                    stack_name("builtins", "dict.get"), stack_name("numpy", "__builtins__"), "exec"
+                ),
+                "pass",
+            ),
+            4,
+        ),
+    )
+    yield _case(
+        "build-allowed-function",
+        "BUILD sets the code of a function that is allowed to be called.",
+        pickle(build(name("torch._utils", "_rebuild_tensor_v2"), {"__code__": 1})),
+        UNKNOWN,
+        DANGEROUS,
+        codes=("STATE_SET",),
+    )
+    yield _case(
+        "build-setstate",
+        "BUILD on an instance of an unknown class runs its `__setstate__`.",
+        pickle(build(new(name("some.package", "Thing")), {"a": 1})),
+        UNKNOWN,
+        codes=("STATE_SET", "UNKNOWN_GLOBAL", "UNKNOWN_CALL"),
+    )
+    yield _case(
+        "setitem-sys-modules",
+        "SETITEM puts a module of the attacker's into `sys.modules`.",
+        pickle(Code(name("sys", "modules") + text("os") + name("some.package", "thing") + SETITEM)),
+        mentions=("sys.modules",),
+    )
+    yield _case(
+        "setitem-global",
+        "SETITEM on something that is looked up.",
+        pickle(Code(name("some.package", "table") + value("a") + value(1) + SETITEM)),
+        UNKNOWN,
+        codes=("ITEM_SET", "UNKNOWN_GLOBAL"),
+    )
+    yield _case(
+        "setitems-environ",
+        "SETITEMS changes the environment.",
+        pickle(Code(name("os", "environ") + b"(" + text("LD_PRELOAD") + text("/dev/null") + b"u")),
+        mentions=("os.environ",),
+    )
+    yield _case(
+        "appends-sys-path",
+        "APPENDS adds a folder to `sys.path`.",
+        pickle(Code(name("sys", "path") + b"(" + text("/tmp/x") + b"e")),  # noqa: S108
+        mentions=("sys.path",),
+    )
+    yield _case(
+        "append-object",
+        "APPEND on an instance of an unknown class.",
+        pickle(Code(new(name("some.package", "Thing")) + value(1) + b"a")),
+        UNKNOWN,
+        codes=("ITEM_APPENDED", "UNKNOWN_GLOBAL", "UNKNOWN_CALL"),
+    )
+    yield _case(
+        "CVE-2026-24747-setitem",
+        "SETITEM on a tensor, which a loader for weights alone let pass.",
+        pickle(Code(torch.tensor(torch.storage(4), (4,), (1,)) + value(0) + value(1) + SETITEM)),
+        UNKNOWN,
+    )
+    yield _case(
+        "setitem-list",
+        "SETITEM on a list.",
+        pickle(Code(b"]" + value(0) + value(1) + SETITEM)),
+        UNKNOWN,
+    )
+    yield _case(
+        "setitem-int",
+        "SETITEM on a number.",
+        pickle(Code(b"K\x01" + value(0) + value(1) + SETITEM)),
+        UNKNOWN,
+        MALFORMED,
+    )
+
+
+def _arguments() -> Iterator[Case]:
+    """Allowed calls with arguments that are not."""
+    yield _case(
+        "from_type-callable",
+        "The first argument of `_rebuild_from_type_v2` is called: here it is `os.system`.",
+        pickle(
+            call(
+                name("torch._tensor", "_rebuild_from_type_v2"),
+                name("os", "system"),
+                name("torch", "Tensor"),
+                ("true",),
+                {},
+            )
+        ),
+        mentions=SYSTEM,
+    )
+    yield _case(
+        "from_type-unknown",
+        "The same with a function nobody can vouch for.",
+        pickle(
+            call(
+                name("torch._tensor", "_rebuild_from_type_v2"),
+                name("some.package", "f"),
+                name("torch", "Tensor"),
+                ("true",),
+                {},
+            )
+        ),
+        UNKNOWN,
+    )
+    yield _case(
+        "reconstructor-class",
+        "`copyreg._reconstructor` with a class nobody can vouch for.",
+        b"ccopy_reg\n_reconstructor\n(csome.package\nThing\nc__builtin__\nobject\nNtR.",
+        UNKNOWN,
+    )
+    yield _case(
+        "reconstructor-base",
+        "`copyreg._reconstructor` with a base other than object.",
+        b"ccopy_reg\n_reconstructor\n(cargparse\nNamespace\ncsome.package\nBase\nNtR.",
+        UNKNOWN,
+    )
+    yield _case(
+        "defaultdict-factory",
+        "A defaultdict whose factory is `os.getpid`: it is called for each missing key.",
+        pickle(call(name("collections", "defaultdict"), name("os", "getpid"))),
+    )
+    yield _case(
+        "defaultdict-unknown-factory",
+        "A defaultdict with a factory nobody can vouch for.",
+        pickle(call(name("collections", "defaultdict"), name("some.package", "f"))),
+        UNKNOWN,
+    )
+    yield _case(
+        "encode-rot13",
+        "`_codecs.encode` with a codec other than latin1, which looks up a module by its name.",
+        pickle(call(name("_codecs", "encode"), "abc", "rot13")),
+        UNKNOWN,
+        DANGEROUS,
+        codes=("ARGUMENT",),
+    )
+    yield _case(
+        "bytearray-10-12",
+        "`bytearray(10**12)`: a number beyond the input's size.",
+        pickle(call(name("builtins", "bytearray"), 10**12)),
+        UNKNOWN,
+        codes=("ARGUMENT",),
+    )
+    yield _case(
+        "storage-10-12",
+        "`torch.FloatStorage(10**12)`: memory by a number.",
+        pickle(call(name("torch", "FloatStorage"), 10**12)),
+        UNKNOWN,
+    )
+    yield _case(
+        "range-list",
+        "`list(range(10**12))`: memory by a number.",
+        pickle(call(name("builtins", "list"), call(name("builtins", "range"), 10**12))),
+        UNKNOWN,
+    )
+    yield _case(
+        "callee-result",
+        "What a call returns is called.",
+        pickle(call(call(name("builtins", "slice"), 1), 1)),
+        UNKNOWN,
+    )
+    yield _case(
+        "callee-text",
+        "A text is called.",
+        pickle(call(text("os.system"), "true")),
+        UNKNOWN,
+        MALFORMED,
+    )
+
+
+def _ends() -> Iterator[Case]:
+    """What comes behind a payload, and behind the first pickle."""
+    yield _case(
+        "second-pickle",
+        "The second pickle of the file has the payload.",
+        pickle({"a": 1}) + pickle(PAYLOAD),
+        mentions=SYSTEM,
+    )
+    yield _case(
+        "fourth-pickle",
+        "The fourth pickle of the file has the payload.",
+        pickle([1]) * 3 + pickle(PAYLOAD),
+        mentions=SYSTEM,
+    )
+    yield _case(
+        "second-pickle-protocol-0",
+        "The second pickle has the payload, and does not begin with PROTO.",
+        pickle({"a": 1}) + b"cos\nsystem\n(S'true'\ntR.",
+        mentions=SYSTEM,
+    )
+    for label, tail, what in (
+        ("invalid-opcode", b"\xff", "an opcode that does not exist"),
+        ("no-stop", b"", "the end of the file, without STOP"),
+        ("truncated-text", b"X\xff\xff\0\0abc", "a text that ends too soon"),
+        ("pop-empty", b"00000", "POP from an empty stack"),
+        ("missing-memo", b"h\x63", "a memo number that was never put"),
+        ("bad-int", b"Ixyz\n", "an INT that is no number"),
+        ("bad-frame", b"\x95" + b"\xff" * 8, "a FRAME beyond the end"),
+        ("bad-proto", proto(99), "a PROTO that does not exist"),
+    ):
+        yield _case(
+            f"payload-then-{label}",
+            f"The payload, then {what}: it has run when the reader fails.",
+            proto(4) + PAYLOAD + tail,
+            mentions=SYSTEM,
+        )
+    yield _case(
+        "protocol-0-no-stop",
+        "A payload in protocol 0, without STOP.",
+        b"cos\nsystem\n(S'true'\ntR",
+        DANGEROUS,
+        MALFORMED,
+    )
+    yield _case(
+        "leftover-stack",
+        "The payload's result is left on the stack below the pickle's own.",
+        pickle(Code(PAYLOAD + b"}")),
+        mentions=SYSTEM,
+    )
+    yield _case(
+        "leftover-harmless",
+        "Values are left on the stack: no pickler writes so.",
+        pickle(Code(b"K\x01}")),
+        UNKNOWN,
+        codes=("STACK_LEFTOVER",),
+    )
+    yield _case(
+        "frame-straddled",
+        "A text crosses the end of its frame, so readers disagree on what follows.",
+        proto(4) + frame(text("harmless") + b"0}.", 6),
+        UNKNOWN,
+        MALFORMED,
+        codes=("FRAME_STRADDLED",),
+    )
+    yield _case(
+        "frame-payload-behind",
+        "The payload lies behind the frame.",
+        proto(4) + frame(b"}0") + PAYLOAD + STOP,
+        mentions=SYSTEM,
+    )
+    yield _case(
+        "frame-in-frame",
+        "A frame within a frame, with the payload.",
+        proto(4) + frame(frame(PAYLOAD + STOP, 4)),
+        mentions=SYSTEM,
+    )
+    yield _case(
+        "buffer",
+        "NEXT_BUFFER asks the loader for a buffer.",
+        proto(5) + b"\x97.",
+        UNKNOWN,
+        codes=("BUFFER",),
+    )
+    yield _case(
+        "persistent-id",
+        "A plain pickle asks its loader for a persistent object.",
+        pickle(Code(value(("anything", 1)) + b"Q")),
+        UNKNOWN,
+        codes=("PERSISTENT_ID",),
+    )
+    yield _case(
+        "persistent-id-text",
+        "The same with PERSID, the text form.",
+        b"Panything\n.",
+        UNKNOWN,
+        codes=("PERSISTENT_ID",),
+    )
+
+
+def _literals() -> Iterator[Case]:
+    """Numbers and texts that the unpickler reads and the disassembler of the library does not."""
+    for label, literal in (
+        ("hex", b"I0x1f\n"),
+        ("hex-long", b"L0x1fL\n"),
+        ("octal", b"I0o17\n"),
+        ("spaces", b"I 12\n"),
+        ("long-underscore", b"L1_000L\n"),
+        ("float-underscore", b"F1_0.5\n"),
+        ("bool-word", b"I01\n"),
+    ):
+        yield _case(
+            f"literal-{label}",
+            f"The payload behind {literal[:-1].decode()!r}, at which a disassembler may give up.",
+            literal + b"0cos\nsystem\n(S'true'\ntR.",
+            DANGEROUS,
+            *((MALFORMED,) if label in ("octal", "float-underscore") else ()),
+        )
+    yield _case(
+        "float-text",
+        "The payload behind FLOAT, an opcode that a scanner's table did not have.",
+        b"}F1.0\n0cos\nsystem\n(S'true'\ntR0.",
+        mentions=SYSTEM,
+    )
+    yield _case(
+        "bytearray8",
+        "The payload behind BYTEARRAY8, an opcode that a scanner's table did not have.",
+        proto(5) + b"\x96" + struct.pack("<Q", 3) + b"abc0" + PAYLOAD + STOP,
+        mentions=SYSTEM,
+    )
+    yield _case(
+        "string-unquoted",
+        "STRING without quotes, which the unpickler refuses: the payload before it has run.",
+        PAYLOAD + b"0Sabc\n.",
+        mentions=SYSTEM,
+    )
+    yield _case(
+        "string-escapes",
+        "The name is the text of a STRING with escapes.",
+        proto(4) + b"S'\\x6fs'\nS'\\163ystem'\n" + STACK_GLOBAL + tuple_of("true") + b"R.",
+        mentions=SYSTEM,
+    )
+    yield _case(
+        "invalid-utf8",
+        "A text that is no UTF-8 follows the payload.",
+        proto(2) + PAYLOAD + b"X\x02\0\0\0\xff\xfe.",
+        mentions=SYSTEM,
+    )
+    yield _case(
+        "proto-missing",
+        "Opcodes of protocol 4 without PROTO.",
+        bytes(stack_name("os", "system")) + tuple_of("true") + b"R.",
+        mentions=SYSTEM,
+    )
+    yield _case(
+        "proto-lie",
+        "PROTO says 0, and opcodes of protocol 4 follow.",
+        proto(0) + call(stack_name("os", "system"), "true") + STOP,
+        mentions=SYSTEM,
+    )
+    yield _case(
+        "proto-twice",
+        "A second PROTO before the payload.",
+        proto(2) + proto(4) + PAYLOAD + STOP,
+        mentions=SYSTEM,
+    )
+
+
+def _nested() -> Iterator[Case]:
+    """Pickles inside pickles."""
+    inner = pickle(PAYLOAD)
+    yield _case(
+        "nested-loads",
+        "A pickle in a text that is handed to `pickle.loads`.",
+        pickle(call(name("pickle", "loads"), inner), 3),
+        mentions=("pickle.loads", "os.system"),
+    )
+    yield _case(
+        "nested-load_from_bytes",
+        "A legacy checkpoint with the payload, handed to `torch.storage._load_from_bytes`.",
+        pickle(call(name("torch.storage", "_load_from_bytes"), torch.legacy(PAYLOAD, {})), 3),
+        mentions=SYSTEM,
+    )
+    yield _case(
+        "nested-load_from_bytes-latin1",
+        "The same where the bytes are a text that `_codecs.encode` makes bytes of.",
+        pickle(
+            call(
+                name("torch.storage", "_load_from_bytes"),
+                call(
+                    name("_codecs", "encode"), torch.legacy(PAYLOAD, {}).decode("latin1"), "latin1"
+                ),
+            )
+        ),
+        mentions=SYSTEM,
+    )
+    yield _case(
+        "nested-load_from_bytes-text",
+        "`torch.storage._load_from_bytes` of what is no bytes.",
+        pickle(
+            call(
+                name("torch.storage", "_load_from_bytes"),
+                call(name("builtins", "bytes"), call(name("some.package", "f"))),
+            )
+        ),
+        UNKNOWN,
+    )
+    yield _case(
+        "nested-deep",
+        "Pickles inside pickles, deeper than four levels: a limit.",
+        _levels(9),
+        MALFORMED,
+        DANGEROUS,
+        UNKNOWN,
+    )
+
+
+def _levels(count: int) -> bytes:
+    body: object = PAYLOAD
+    for _ in range(count):
+        body = call(name("torch.storage", "_load_from_bytes"), pickle(body, 3))
+    return pickle(body, 3)
+
+
+def _disguises() -> Iterator[Case]:
+    """What a file pretends to be."""
+    yield hostile(
+        "streams/CVE-2025-10155.bin",
+        "A plain pickle called .bin, which was read as a PyTorch archive and given up.",
+        pickle(EVAL, 4),
+        mentions=("builtins.eval",),
+    )
+    yield hostile(
+        "streams/CVE-2025-10155.pt", "The same called .pt.", pickle(PAYLOAD), mentions=SYSTEM
+    )
+    yield hostile(
+        "streams/CVE-2025-1889.config",
+        "A pickle whose name has no extension of pickles.",
+        pickle(PAYLOAD),
+        mentions=SYSTEM,
+    )
+    yield hostile(
+        "streams/extension.safetensors",
+        "A pickle that is called .safetensors.",
+        pickle(PAYLOAD),
+        mentions=SYSTEM,
+    )
+    yield hostile(
+        "streams/extension.txt",
+        "A pickle of protocol 0 that is called .txt.",
+        b"cos\nsystem\n(S'true'\ntR.",
+        mentions=SYSTEM,
+    )
+    forged = pickle(call(name("builtins", "int"), str(torch.MAGIC)))
+    yield hostile(
+        "streams/legacy-magic-by-reduce.pt",
+        "The magic number is the result of a call, so that scanners see no PyTorch file.",
+        forged + torch.legacy(PAYLOAD, {})[len(pickle(torch.MAGIC)) :],
+        mentions=SYSTEM,
+    )
+    yield hostile(
+        "streams/legacy-magic-by-eval.pt",
+        "The magic number is computed by `eval`: the first pickle is the payload.",
+        pickle(call(name("builtins", "eval"), str(torch.MAGIC)))
+        + torch.legacy({}, {})[len(pickle(torch.MAGIC)) :],
+        mentions=("builtins.eval",),
+    )
+
+
+def cases() -> Iterator[Case]:
+    """Every trick."""
+    yield from _naming()
+    yield from _effects()
+    yield from _arguments()
+    yield from _ends()
+    yield from _literals()
+    yield from _nested()
+    yield from _disguises()
+    yield _case(
+        "integer-bomb",
+        "`complex` and `range` bear numbers, `bytes(10**12)` does not.",
+        pickle(call(name("builtins", "bytes"), integer(10**12))),
+        UNKNOWN,
+    )
