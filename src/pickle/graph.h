@@ -18,25 +18,30 @@ typedef uint32_t sft_ref;
 
 typedef enum sft_value_kind {
     SFT_VALUE_NONE,
-    SFT_VALUE_BOOL,      /* integer: 0 or 1 */
-    SFT_VALUE_INT,       /* integer */
-    SFT_VALUE_BIG_INT,   /* beyond int64: text holds its little-endian two's complement or digits */
-    SFT_VALUE_FLOAT,     /* real */
-    SFT_VALUE_STR,       /* text, UTF-8 (lone surrogates allowed, as Python's surrogatepass) */
-    SFT_VALUE_OLD_STR,   /* text: bytes of a Python 2 str (STRING, BINSTRING, SHORT_BINSTRING) */
-    SFT_VALUE_BYTES,     /* text */
-    SFT_VALUE_BYTEARRAY, /* text */
-    SFT_VALUE_LIST,      /* items */
-    SFT_VALUE_TUPLE,     /* items */
-    SFT_VALUE_DICT,      /* items: key, value, key, value… in the order they were set */
-    SFT_VALUE_SET,       /* items */
-    SFT_VALUE_FROZENSET, /* items */
-    SFT_VALUE_GLOBAL,    /* global */
-    SFT_VALUE_OBJECT,    /* object: the result of a call */
+    SFT_VALUE_BOOL,       /* integer: 0 or 1 */
+    SFT_VALUE_INT,        /* integer */
+    SFT_VALUE_BIG_INT,    /* beyond int64: text; see below */
+    SFT_VALUE_FLOAT,      /* real */
+    SFT_VALUE_STR,        /* text, UTF-8 (lone surrogates allowed, as Python's surrogatepass) */
+    SFT_VALUE_OLD_STR,    /* text: bytes of a Python 2 str (STRING, BINSTRING, SHORT_BINSTRING) */
+    SFT_VALUE_BYTES,      /* text */
+    SFT_VALUE_BYTEARRAY,  /* text */
+    SFT_VALUE_LIST,       /* items */
+    SFT_VALUE_TUPLE,      /* items */
+    SFT_VALUE_DICT,       /* items: key, value, key, value… in the order they were set */
+    SFT_VALUE_SET,        /* items */
+    SFT_VALUE_FROZENSET,  /* items */
+    SFT_VALUE_GLOBAL,     /* global */
+    SFT_VALUE_OBJECT,     /* object: the result of a call */
     SFT_VALUE_PERSISTENT, /* items: the id, one value */
     SFT_VALUE_EXTENSION,  /* integer: the code */
     SFT_VALUE_BUFFER      /* integer: number of the out-of-band buffer */
 } sft_value_kind;
+
+/*
+ * The text of a BIG_INT: up to 17 bytes are little-endian two's complement, of what was written in
+ * digits too. Longer ones are opaque: the same from LONG1 and LONG4, else digits as they stand.
+ */
 
 /*
  * Bytes of a str, bytes or number. Short ones, and those that a pickle holds in an escaped form,
@@ -98,17 +103,19 @@ typedef struct sft_object {
 } sft_object;
 
 typedef enum sft_effect_kind {
-    SFT_EFFECT_GLOBAL,     /* subject: a GLOBAL: something is imported and looked up */
-    SFT_EFFECT_CALL,       /* subject: an OBJECT: something is called */
-    SFT_EFFECT_STATE,      /* subject gets the state `argument` by BUILD */
-    SFT_EFFECT_APPEND,     /* APPEND, APPENDS, ADDITEMS on what is no list or set: a method runs */
-    SFT_EFFECT_SET_ITEM,   /* SETITEM, SETITEMS on what is no dict: a method runs */
+    SFT_EFFECT_GLOBAL,   /* subject: a GLOBAL: something is imported and looked up */
+    SFT_EFFECT_CALL,     /* subject: an OBJECT: something is called */
+    SFT_EFFECT_STATE,    /* subject gets the state `argument` by BUILD */
+    SFT_EFFECT_APPEND,   /* APPEND, APPENDS on what is no list, ADDITEMS on what is no set: a method
+                            of subject runs; argument is the first of the items */
+    SFT_EFFECT_SET_ITEM, /* SETITEM, SETITEMS on what is no dict: likewise; the first key */
     SFT_EFFECT_PERSISTENT, /* subject: a PERSISTENT: the loader is asked for it */
     SFT_EFFECT_EXTENSION,  /* subject: an EXTENSION: something registered is imported */
-    SFT_EFFECT_BUFFER,     /* subject: a BUFFER */
-    SFT_EFFECT_STRADDLED, /* an opcode or its argument crosses the end of a frame, or frames overlap
-                           */
-    SFT_EFFECT_LEFTOVER   /* at STOP, values other than the result are on the stack */
+    SFT_EFFECT_BUFFER,     /* subject: a BUFFER, or of READONLY_BUFFER an OBJECT, GLOBAL, PERSISTENT
+                              or EXTENSION that is asked for its buffer */
+    SFT_EFFECT_STRADDLED,  /* an opcode or its argument crosses the end of a frame, frames overlap,
+                              or STOP stands before a frame's end */
+    SFT_EFFECT_LEFTOVER    /* at STOP, values other than the result are on the stack */
 } sft_effect_kind;
 
 typedef struct sft_effect {
