@@ -47,6 +47,11 @@ typedef struct sft_sources {
 void sft_sources_init(sft_sources *sources, const sft_allocator *allocator);
 void sft_sources_free(sft_sources *sources);
 
+/* The label of a part called `name` of what has the label `outer`: escaped, and cut if it is very
+ * long. NULL where there is no memory. */
+const char *sft_sources_label(sft_sources *sources, const char *outer, const char *name,
+                              size_t length);
+
 typedef enum sft_packing { SFT_PACKED_DEFLATE, SFT_PACKED_ZLIB, SFT_PACKED_GZIP } sft_packing;
 
 /*

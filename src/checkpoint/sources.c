@@ -5,6 +5,7 @@
 
 #include "base/checked.h"
 #include "base/error.h"
+#include "base/escape.h"
 #include "base/memory.h"
 
 /* What is made at once, and kept; two of them, so that a step back across their border is free. */
@@ -89,6 +90,19 @@ void sft_sources_free(sft_sources *sources) {
         sources->common = NULL;
     }
     sft_arena_free(&sources->arena);
+}
+
+const char *sft_sources_label(sft_sources *sources, const char *outer, const char *name,
+                              size_t length) {
+    char text[1024];
+    sft_line line = sft_line_begin(text, sizeof text);
+    if (outer != NULL) {
+        sft_line_add(&line, outer);
+        sft_line_add(&line, "!");
+    }
+    /* Escaping never shortens: what lies behind this is cut in any case. */
+    sft_line_escape(&line, name, (size_t)sft_min(length, sizeof text), NULL, false);
+    return sft_arena_copy(&sources->arena, text, strlen(text) + 1);
 }
 
 /* A free place, or that of the stream whose last use is longest ago. NULL if all are busy. */
