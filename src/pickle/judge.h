@@ -23,8 +23,7 @@ typedef struct sft_judgement {
 
 /* Text that a caller should walk as a file of its own: it is handed to a loader. */
 typedef struct sft_handed {
-    sft_ref
-        text; /* BYTES, BYTEARRAY, STR or OLD_STR (or what encodes to bytes); see sft_bytes_of() */
+    sft_ref text;   /* of which sft_bytes_of() gives the bytes; or a STR */
     bool to_loader; /* to torch.storage._load_from_bytes, whose verdict is that of the bytes */
     uint64_t at;    /* of the call */
 } sft_handed;
@@ -37,13 +36,15 @@ typedef struct sft_judge {
     /* Called for each judgement, in the order of the stream; false ends the judging. */
     bool (*found)(void *context, const sft_judgement *judgement);
     /* Called for each text that is handed to a loader (dangerous and unknown calls included);
-     * may be NULL. */
+     * may be NULL. The same text is given once for each kind of call. */
     bool (*handed)(void *context, const sft_handed *handed);
+    const sft_allocator *allocator; /* NULL: malloc; a byte for each value is taken */
 } sft_judge;
 
 /*
- * Judges all effects of a pickle, also one that broke. What is clean gives no judgement. Returns
- * SFT_OK, or SFT_NO_MEMORY.
+ * Judges all effects of a pickle, also one that broke; that it broke is for the caller to say. What
+ * is clean gives no judgement. Time is linear in the effects and values. Returns SFT_OK, or
+ * SFT_NO_MEMORY.
  */
 sft_status sft_judge_pickle(const sft_pickle *pickle, const sft_judge *judge, sft_error *error);
 

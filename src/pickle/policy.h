@@ -1,6 +1,7 @@
 /*
  * What a pickle may name. The table, in policy_table.c, reads like documentation: module, name,
- * what it is to us, why.
+ * what it is to us, why. Records that are dropped are in policy_records.c, modules that no
+ * checkpoint has business with in policy_dangers.c.
  */
 #ifndef SFT_SRC_PICKLE_POLICY_H
 #define SFT_SRC_PICKLE_POLICY_H
@@ -61,11 +62,13 @@ typedef enum sft_role {
 
 /* What else may be done to an instance. */
 enum {
-    SFT_POLICY_MAPPING = 1,  /* SETITEM */
-    SFT_POLICY_SEQUENCE = 2, /* APPEND */
-    SFT_POLICY_GROUP = 4,    /* ADDITEMS */
-    SFT_POLICY_STATE = 8,    /* BUILD */
-    SFT_POLICY_CALLABLE = 16 /* it may be called or instantiated, not only referenced */
+    SFT_POLICY_MAPPING = 1,   /* SETITEM */
+    SFT_POLICY_SEQUENCE = 2,  /* APPEND */
+    SFT_POLICY_GROUP = 4,     /* ADDITEMS */
+    SFT_POLICY_STATE = 8,     /* BUILD */
+    SFT_POLICY_CALLABLE = 16, /* it may be called, which runs its __init__, not only referenced */
+    SFT_POLICY_NEW =
+        32 /* an empty instance may be made, without __init__: NEWOBJ, _reconstructor */
 };
 
 /* No dtype of ours: complex128, qint8… */
@@ -79,8 +82,21 @@ typedef struct sft_policy_entry {
     sft_role role;
     uint8_t flags;
     uint8_t dtype;   /* sft_dtype or SFT_NO_DTYPE, for roles that have one */
-    const char *why; /* one sentence, for people */
+    const char *why; /* what it does, as a predicate: "starts programs" */
 } sft_policy_entry;
+
+/* A part of the policy; rows are in the order of sft_policy_order(), no two are alike. */
+typedef struct sft_policy_table {
+    const sft_policy_entry *rows;
+    size_t count;
+} sft_policy_table;
+
+extern const sft_policy_table sft_policy_names;   /* allowed, exact pairs */
+extern const sft_policy_table sft_policy_records; /* inert, exact pairs */
+extern const sft_policy_table sft_policy_dangers; /* dangerous: exact pairs, and whole modules */
+
+/* Compares two rows by module, then name; a row without a name comes first. */
+int sft_policy_order(const sft_policy_entry *a, const sft_policy_entry *b);
 
 /* The caller's own exact pairs, which become inert; "module.name" each, split at the last dot. */
 typedef struct sft_policy {

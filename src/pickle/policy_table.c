@@ -1,0 +1,353 @@
+/*
+ * The names that a checkpoint may use, as exact pairs: there is no wildcard. Sorted by module, then
+ * name. Each row says what the name is to those who turn values into tensors, what else may be
+ * done to it or to its instances, and, as a predicate, what it does.
+ *
+ *   CALL      it may be called; what arguments it may get is checked in judge_call.c
+ *   NEW       an empty instance may be made, without __init__
+ *   MAPPING   its instances may get items, SEQUENCE: more elements, GROUP: more members
+ *   STATE     its instances may get a state; what that may be is checked in judge_state.c
+ *
+ * A name is here only if what it does with any arguments that pass those checks is to build a
+ * value. That PyTorch's own weights_only loader allows it is not enough, and not needed.
+ */
+#include <sft/dtype.h>
+
+#include "pickle/policy.h"
+
+#define CALL SFT_POLICY_CALLABLE
+#define NEW SFT_POLICY_NEW
+#define MAPPING SFT_POLICY_MAPPING
+#define SEQUENCE SFT_POLICY_SEQUENCE
+#define GROUP SFT_POLICY_GROUP
+#define STATE SFT_POLICY_STATE
+#define OTHER SFT_NO_DTYPE
+
+#define TYPED(module, name, role, flags, dtype, why)                                               \
+    { module, name, SFT_POLICY_ALLOWED, SFT_ROLE_##role, flags, dtype, why }
+#define ALLOW(module, name, role, flags, why) TYPED(module, name, role, flags, OTHER, why)
+
+#define DTYPE "names a type of elements"
+#define STORAGE "names the type of a storage's elements"
+#define TENSOR "is the class of tensors of one type"
+
+static const sft_policy_entry rows[] = {
+    /* Python 2's names for what Python 3 has in builtins */
+    ALLOW("__builtin__", "bool", SCALAR, CALL, "makes True or False"),
+    ALLOW("__builtin__", "bytearray", BYTEARRAY, CALL, "makes bytes that can change"),
+    ALLOW("__builtin__", "bytes", BYTES, CALL, "makes bytes"),
+    ALLOW("__builtin__", "complex", SCALAR, CALL, "makes a complex number"),
+    ALLOW("__builtin__", "dict", DICT, CALL | MAPPING, "makes a dictionary"),
+    ALLOW("__builtin__", "float", SCALAR, CALL, "makes a number"),
+    ALLOW("__builtin__", "frozenset", SET, CALL, "makes a set"),
+    ALLOW("__builtin__", "int", SCALAR, CALL, "makes a number"),
+    ALLOW("__builtin__", "list", LIST, CALL | SEQUENCE, "makes a list"),
+    ALLOW("__builtin__", "long", SCALAR, CALL, "is Python 2's int"),
+    ALLOW("__builtin__", "object", OBJECT, NEW, "is the base of all classes, and does nothing"),
+    ALLOW("__builtin__", "range", SCALAR, CALL, "names a row of numbers"),
+    ALLOW("__builtin__", "set", SET, CALL | GROUP, "makes a set"),
+    ALLOW("__builtin__", "slice", SCALAR, CALL, "names a row of positions"),
+    ALLOW("__builtin__", "str", SCALAR, CALL, "makes a text"),
+    ALLOW("__builtin__", "unicode", SCALAR, CALL, "is Python 2's str"),
+    ALLOW("__builtin__", "xrange", SCALAR, CALL, "is Python 2's range"),
+
+    /* bytes, as protocols below 3 write them */
+    ALLOW("_codecs", "encode", ENCODE, CALL, "turns a text into the bytes that it stands for"),
+
+    /* Python's own */
+    ALLOW("builtins", "bool", SCALAR, CALL, "makes True or False"),
+    ALLOW("builtins", "bytearray", BYTEARRAY, CALL, "makes bytes that can change"),
+    ALLOW("builtins", "bytes", BYTES, CALL, "makes bytes"),
+    ALLOW("builtins", "complex", SCALAR, CALL, "makes a complex number"),
+    ALLOW("builtins", "dict", DICT, CALL | MAPPING, "makes a dictionary"),
+    ALLOW("builtins", "float", SCALAR, CALL, "makes a number"),
+    ALLOW("builtins", "frozenset", SET, CALL, "makes a set"),
+    ALLOW("builtins", "int", SCALAR, CALL, "makes a number"),
+    ALLOW("builtins", "list", LIST, CALL | SEQUENCE, "makes a list"),
+    ALLOW("builtins", "object", OBJECT, NEW, "is the base of all classes, and does nothing"),
+    ALLOW("builtins", "range", SCALAR, CALL, "names a row of numbers"),
+    ALLOW("builtins", "set", SET, CALL | GROUP, "makes a set"),
+    ALLOW("builtins", "slice", SCALAR, CALL, "names a row of positions"),
+    ALLOW("builtins", "str", SCALAR, CALL, "makes a text"),
+
+    ALLOW("collections", "Counter", COUNTER, CALL | NEW | MAPPING | STATE,
+          "is a dictionary that counts"),
+    ALLOW("collections", "OrderedDict", ORDERED_DICT, CALL | NEW | MAPPING | STATE,
+          "is a dictionary: what a state dict is"),
+    ALLOW("collections", "defaultdict", DEFAULT_DICT, CALL | NEW | MAPPING,
+          "is a dictionary that makes what it lacks by a factory"),
+
+    /* plain objects, as protocols below 2 write them */
+    ALLOW("copy_reg", "_reconstructor", RECONSTRUCTOR, CALL, "makes an empty instance of a class"),
+
+    ALLOW("copyreg", "_reconstructor", RECONSTRUCTOR, CALL, "makes an empty instance of a class"),
+
+    /* NumPy: types of elements that it lacks */
+    TYPED("ml_dtypes", "bfloat16", NUMPY_DTYPE_CLASS, 0, SFT_BF16, DTYPE),
+    TYPED("ml_dtypes", "float4_e2m1fn", NUMPY_DTYPE_CLASS, 0, OTHER, DTYPE),
+    TYPED("ml_dtypes", "float6_e2m3fn", NUMPY_DTYPE_CLASS, 0, OTHER, DTYPE),
+    TYPED("ml_dtypes", "float6_e3m2fn", NUMPY_DTYPE_CLASS, 0, OTHER, DTYPE),
+    TYPED("ml_dtypes", "float8_e3m4", NUMPY_DTYPE_CLASS, 0, OTHER, DTYPE),
+    TYPED("ml_dtypes", "float8_e4m3", NUMPY_DTYPE_CLASS, 0, OTHER, DTYPE),
+    TYPED("ml_dtypes", "float8_e4m3b11fnuz", NUMPY_DTYPE_CLASS, 0, OTHER, DTYPE),
+    TYPED("ml_dtypes", "float8_e4m3fn", NUMPY_DTYPE_CLASS, 0, SFT_F8_E4M3, DTYPE),
+    TYPED("ml_dtypes", "float8_e4m3fnuz", NUMPY_DTYPE_CLASS, 0, SFT_F8_E4M3FNUZ, DTYPE),
+    TYPED("ml_dtypes", "float8_e5m2", NUMPY_DTYPE_CLASS, 0, SFT_F8_E5M2, DTYPE),
+    TYPED("ml_dtypes", "float8_e5m2fnuz", NUMPY_DTYPE_CLASS, 0, SFT_F8_E5M2FNUZ, DTYPE),
+    TYPED("ml_dtypes", "float8_e8m0fnu", NUMPY_DTYPE_CLASS, 0, SFT_F8_E8M0, DTYPE),
+    TYPED("ml_dtypes", "int1", NUMPY_DTYPE_CLASS, 0, OTHER, DTYPE),
+    TYPED("ml_dtypes", "int2", NUMPY_DTYPE_CLASS, 0, OTHER, DTYPE),
+    TYPED("ml_dtypes", "int4", NUMPY_DTYPE_CLASS, 0, OTHER, DTYPE),
+    TYPED("ml_dtypes", "uint1", NUMPY_DTYPE_CLASS, 0, OTHER, DTYPE),
+    TYPED("ml_dtypes", "uint2", NUMPY_DTYPE_CLASS, 0, OTHER, DTYPE),
+    TYPED("ml_dtypes", "uint4", NUMPY_DTYPE_CLASS, 0, OTHER, DTYPE),
+
+    /* NumPy: arrays */
+    ALLOW("numpy", "dtype", NUMPY_DTYPE, CALL | STATE, "says what the elements of an array are"),
+    ALLOW("numpy", "ndarray", NUMPY_ARRAY, 0, "is the class of arrays"),
+
+    /* NumPy 2 */
+    ALLOW("numpy._core.multiarray", "_reconstruct", NUMPY_RECONSTRUCT, CALL | STATE,
+          "makes an empty array, which its state then fills"),
+    ALLOW("numpy._core.multiarray", "scalar", NUMPY_SCALAR, CALL, "makes one number of a dtype"),
+
+    ALLOW("numpy._core.numeric", "_frombuffer", NUMPY_FROM_BUFFER, CALL,
+          "makes an array over bytes"),
+
+    /* NumPy 1 */
+    ALLOW("numpy.core.multiarray", "_reconstruct", NUMPY_RECONSTRUCT, CALL | STATE,
+          "makes an empty array, which its state then fills"),
+    ALLOW("numpy.core.multiarray", "scalar", NUMPY_SCALAR, CALL, "makes one number of a dtype"),
+
+    ALLOW("numpy.core.numeric", "_frombuffer", NUMPY_FROM_BUFFER, CALL,
+          "makes an array over bytes"),
+
+    TYPED("numpy.dtypes", "BoolDType", NUMPY_DTYPE_CLASS, CALL, SFT_BOOL, DTYPE),
+    TYPED("numpy.dtypes", "ByteDType", NUMPY_DTYPE_CLASS, CALL, SFT_I8, DTYPE),
+    TYPED("numpy.dtypes", "BytesDType", NUMPY_DTYPE_CLASS, CALL, OTHER, DTYPE),
+    TYPED("numpy.dtypes", "CLongDoubleDType", NUMPY_DTYPE_CLASS, CALL, OTHER, DTYPE),
+    TYPED("numpy.dtypes", "Complex128DType", NUMPY_DTYPE_CLASS, CALL, OTHER, DTYPE),
+    TYPED("numpy.dtypes", "Complex64DType", NUMPY_DTYPE_CLASS, CALL, SFT_C64, DTYPE),
+    TYPED("numpy.dtypes", "DateTime64DType", NUMPY_DTYPE_CLASS, CALL, OTHER, DTYPE),
+    TYPED("numpy.dtypes", "Float16DType", NUMPY_DTYPE_CLASS, CALL, SFT_F16, DTYPE),
+    TYPED("numpy.dtypes", "Float32DType", NUMPY_DTYPE_CLASS, CALL, SFT_F32, DTYPE),
+    TYPED("numpy.dtypes", "Float64DType", NUMPY_DTYPE_CLASS, CALL, SFT_F64, DTYPE),
+    TYPED("numpy.dtypes", "Int16DType", NUMPY_DTYPE_CLASS, CALL, SFT_I16, DTYPE),
+    TYPED("numpy.dtypes", "Int32DType", NUMPY_DTYPE_CLASS, CALL, SFT_I32, DTYPE),
+    TYPED("numpy.dtypes", "Int64DType", NUMPY_DTYPE_CLASS, CALL, SFT_I64, DTYPE),
+    TYPED("numpy.dtypes", "Int8DType", NUMPY_DTYPE_CLASS, CALL, SFT_I8, DTYPE),
+    TYPED("numpy.dtypes", "IntDType", NUMPY_DTYPE_CLASS, CALL, SFT_I32, DTYPE),
+    TYPED("numpy.dtypes", "LongDType", NUMPY_DTYPE_CLASS, CALL, OTHER, DTYPE),
+    TYPED("numpy.dtypes", "LongDoubleDType", NUMPY_DTYPE_CLASS, CALL, OTHER, DTYPE),
+    TYPED("numpy.dtypes", "LongLongDType", NUMPY_DTYPE_CLASS, CALL, SFT_I64, DTYPE),
+    TYPED("numpy.dtypes", "ObjectDType", NUMPY_DTYPE_CLASS, CALL, OTHER, DTYPE),
+    TYPED("numpy.dtypes", "ShortDType", NUMPY_DTYPE_CLASS, CALL, SFT_I16, DTYPE),
+    TYPED("numpy.dtypes", "StrDType", NUMPY_DTYPE_CLASS, CALL, OTHER, DTYPE),
+    TYPED("numpy.dtypes", "StringDType", NUMPY_DTYPE_CLASS, CALL, OTHER, DTYPE),
+    TYPED("numpy.dtypes", "TimeDelta64DType", NUMPY_DTYPE_CLASS, CALL, OTHER, DTYPE),
+    TYPED("numpy.dtypes", "UByteDType", NUMPY_DTYPE_CLASS, CALL, SFT_U8, DTYPE),
+    TYPED("numpy.dtypes", "UInt16DType", NUMPY_DTYPE_CLASS, CALL, SFT_U16, DTYPE),
+    TYPED("numpy.dtypes", "UInt32DType", NUMPY_DTYPE_CLASS, CALL, SFT_U32, DTYPE),
+    TYPED("numpy.dtypes", "UInt64DType", NUMPY_DTYPE_CLASS, CALL, SFT_U64, DTYPE),
+    TYPED("numpy.dtypes", "UInt8DType", NUMPY_DTYPE_CLASS, CALL, SFT_U8, DTYPE),
+    TYPED("numpy.dtypes", "UIntDType", NUMPY_DTYPE_CLASS, CALL, SFT_U32, DTYPE),
+    TYPED("numpy.dtypes", "ULongDType", NUMPY_DTYPE_CLASS, CALL, OTHER, DTYPE),
+    TYPED("numpy.dtypes", "ULongLongDType", NUMPY_DTYPE_CLASS, CALL, SFT_U64, DTYPE),
+    TYPED("numpy.dtypes", "UShortDType", NUMPY_DTYPE_CLASS, CALL, SFT_U16, DTYPE),
+    TYPED("numpy.dtypes", "VoidDType", NUMPY_DTYPE_CLASS, CALL, OTHER, DTYPE),
+
+    /* PyTorch: types of elements, of storages and of tensors */
+    TYPED("torch", "BFloat16Storage", TORCH_STORAGE_CLASS, CALL, SFT_BF16, STORAGE),
+    TYPED("torch", "BFloat16Tensor", TORCH_TENSOR_CLASS, CALL | NEW | STATE, SFT_BF16, TENSOR),
+    TYPED("torch", "BoolStorage", TORCH_STORAGE_CLASS, CALL, SFT_BOOL, STORAGE),
+    TYPED("torch", "BoolTensor", TORCH_TENSOR_CLASS, CALL | NEW | STATE, SFT_BOOL, TENSOR),
+    TYPED("torch", "ByteStorage", TORCH_STORAGE_CLASS, CALL, SFT_U8, STORAGE),
+    TYPED("torch", "ByteTensor", TORCH_TENSOR_CLASS, CALL | NEW | STATE, SFT_U8, TENSOR),
+    TYPED("torch", "CharStorage", TORCH_STORAGE_CLASS, CALL, SFT_I8, STORAGE),
+    TYPED("torch", "CharTensor", TORCH_TENSOR_CLASS, CALL | NEW | STATE, SFT_I8, TENSOR),
+    TYPED("torch", "ComplexDoubleStorage", TORCH_STORAGE_CLASS, CALL, OTHER, STORAGE),
+    TYPED("torch", "ComplexFloatStorage", TORCH_STORAGE_CLASS, CALL, SFT_C64, STORAGE),
+    TYPED("torch", "DoubleStorage", TORCH_STORAGE_CLASS, CALL, SFT_F64, STORAGE),
+    TYPED("torch", "DoubleTensor", TORCH_TENSOR_CLASS, CALL | NEW | STATE, SFT_F64, TENSOR),
+    TYPED("torch", "FloatStorage", TORCH_STORAGE_CLASS, CALL, SFT_F32, STORAGE),
+    TYPED("torch", "FloatTensor", TORCH_TENSOR_CLASS, CALL | NEW | STATE, SFT_F32, TENSOR),
+    TYPED("torch", "HalfStorage", TORCH_STORAGE_CLASS, CALL, SFT_F16, STORAGE),
+    TYPED("torch", "HalfTensor", TORCH_TENSOR_CLASS, CALL | NEW | STATE, SFT_F16, TENSOR),
+    TYPED("torch", "IntStorage", TORCH_STORAGE_CLASS, CALL, SFT_I32, STORAGE),
+    TYPED("torch", "IntTensor", TORCH_TENSOR_CLASS, CALL | NEW | STATE, SFT_I32, TENSOR),
+    TYPED("torch", "LongStorage", TORCH_STORAGE_CLASS, CALL, SFT_I64, STORAGE),
+    TYPED("torch", "LongTensor", TORCH_TENSOR_CLASS, CALL | NEW | STATE, SFT_I64, TENSOR),
+    TYPED("torch", "QInt32Storage", TORCH_STORAGE_CLASS, CALL, OTHER, STORAGE),
+    TYPED("torch", "QInt8Storage", TORCH_STORAGE_CLASS, CALL, OTHER, STORAGE),
+    TYPED("torch", "QUInt2x4Storage", TORCH_STORAGE_CLASS, CALL, OTHER, STORAGE),
+    TYPED("torch", "QUInt4x2Storage", TORCH_STORAGE_CLASS, CALL, OTHER, STORAGE),
+    TYPED("torch", "QUInt8Storage", TORCH_STORAGE_CLASS, CALL, OTHER, STORAGE),
+    TYPED("torch", "ShortStorage", TORCH_STORAGE_CLASS, CALL, SFT_I16, STORAGE),
+    TYPED("torch", "ShortTensor", TORCH_TENSOR_CLASS, CALL | NEW | STATE, SFT_I16, TENSOR),
+    ALLOW("torch", "Size", TORCH_SIZE, CALL, "is the shape of a tensor"),
+    ALLOW("torch", "Tensor", TORCH_TENSOR_CLASS, CALL | NEW | STATE, "is the class of tensors"),
+    ALLOW("torch", "TypedStorage", TORCH_TYPED_STORAGE, CALL, STORAGE),
+    ALLOW("torch", "UntypedStorage", TORCH_UNTYPED_STORAGE, CALL, STORAGE),
+    ALLOW("torch", "_TypedStorage", TORCH_TYPED_STORAGE, CALL, STORAGE),
+    ALLOW("torch", "_UntypedStorage", TORCH_UNTYPED_STORAGE, CALL, STORAGE),
+    TYPED("torch", "bfloat16", TORCH_DTYPE, 0, SFT_BF16, DTYPE),
+    TYPED("torch", "bits16", TORCH_DTYPE, 0, OTHER, DTYPE),
+    TYPED("torch", "bits1x8", TORCH_DTYPE, 0, OTHER, DTYPE),
+    TYPED("torch", "bits2x4", TORCH_DTYPE, 0, OTHER, DTYPE),
+    TYPED("torch", "bits4x2", TORCH_DTYPE, 0, OTHER, DTYPE),
+    TYPED("torch", "bits8", TORCH_DTYPE, 0, OTHER, DTYPE),
+    TYPED("torch", "bool", TORCH_DTYPE, 0, SFT_BOOL, DTYPE),
+    TYPED("torch", "complex128", TORCH_DTYPE, 0, OTHER, DTYPE),
+    TYPED("torch", "complex32", TORCH_DTYPE, 0, OTHER, DTYPE),
+    TYPED("torch", "complex64", TORCH_DTYPE, 0, SFT_C64, DTYPE),
+    ALLOW("torch", "device", TORCH_DEVICE, CALL, "names where a tensor was"),
+    TYPED("torch", "float16", TORCH_DTYPE, 0, SFT_F16, DTYPE),
+    TYPED("torch", "float32", TORCH_DTYPE, 0, SFT_F32, DTYPE),
+    TYPED("torch", "float4_e2m1fn_x2", TORCH_DTYPE, 0, OTHER, DTYPE),
+    TYPED("torch", "float64", TORCH_DTYPE, 0, SFT_F64, DTYPE),
+    TYPED("torch", "float8_e4m3fn", TORCH_DTYPE, 0, SFT_F8_E4M3, DTYPE),
+    TYPED("torch", "float8_e4m3fnuz", TORCH_DTYPE, 0, SFT_F8_E4M3FNUZ, DTYPE),
+    TYPED("torch", "float8_e5m2", TORCH_DTYPE, 0, SFT_F8_E5M2, DTYPE),
+    TYPED("torch", "float8_e5m2fnuz", TORCH_DTYPE, 0, SFT_F8_E5M2FNUZ, DTYPE),
+    TYPED("torch", "float8_e8m0fnu", TORCH_DTYPE, 0, SFT_F8_E8M0, DTYPE),
+    TYPED("torch", "int1", TORCH_DTYPE, 0, OTHER, DTYPE),
+    TYPED("torch", "int16", TORCH_DTYPE, 0, SFT_I16, DTYPE),
+    TYPED("torch", "int2", TORCH_DTYPE, 0, OTHER, DTYPE),
+    TYPED("torch", "int3", TORCH_DTYPE, 0, OTHER, DTYPE),
+    TYPED("torch", "int32", TORCH_DTYPE, 0, SFT_I32, DTYPE),
+    TYPED("torch", "int4", TORCH_DTYPE, 0, OTHER, DTYPE),
+    TYPED("torch", "int5", TORCH_DTYPE, 0, OTHER, DTYPE),
+    TYPED("torch", "int6", TORCH_DTYPE, 0, OTHER, DTYPE),
+    TYPED("torch", "int64", TORCH_DTYPE, 0, SFT_I64, DTYPE),
+    TYPED("torch", "int7", TORCH_DTYPE, 0, OTHER, DTYPE),
+    TYPED("torch", "int8", TORCH_DTYPE, 0, SFT_I8, DTYPE),
+    ALLOW("torch", "per_channel_affine", NONE, 0, "names a way to quantise"),
+    ALLOW("torch", "per_channel_affine_float_qparams", NONE, 0, "names a way to quantise"),
+    ALLOW("torch", "per_channel_symmetric", NONE, 0, "names a way to quantise"),
+    ALLOW("torch", "per_tensor_affine", NONE, 0, "names a way to quantise"),
+    ALLOW("torch", "per_tensor_symmetric", NONE, 0, "names a way to quantise"),
+    TYPED("torch", "qint32", TORCH_DTYPE, 0, OTHER, DTYPE),
+    TYPED("torch", "qint8", TORCH_DTYPE, 0, OTHER, DTYPE),
+    TYPED("torch", "quint2x4", TORCH_DTYPE, 0, OTHER, DTYPE),
+    TYPED("torch", "quint4x2", TORCH_DTYPE, 0, OTHER, DTYPE),
+    TYPED("torch", "quint8", TORCH_DTYPE, 0, OTHER, DTYPE),
+    TYPED("torch", "uint1", TORCH_DTYPE, 0, OTHER, DTYPE),
+    TYPED("torch", "uint16", TORCH_DTYPE, 0, SFT_U16, DTYPE),
+    TYPED("torch", "uint2", TORCH_DTYPE, 0, OTHER, DTYPE),
+    TYPED("torch", "uint3", TORCH_DTYPE, 0, OTHER, DTYPE),
+    TYPED("torch", "uint32", TORCH_DTYPE, 0, SFT_U32, DTYPE),
+    TYPED("torch", "uint4", TORCH_DTYPE, 0, OTHER, DTYPE),
+    TYPED("torch", "uint5", TORCH_DTYPE, 0, OTHER, DTYPE),
+    TYPED("torch", "uint6", TORCH_DTYPE, 0, OTHER, DTYPE),
+    TYPED("torch", "uint64", TORCH_DTYPE, 0, SFT_U64, DTYPE),
+    TYPED("torch", "uint7", TORCH_DTYPE, 0, OTHER, DTYPE),
+    TYPED("torch", "uint8", TORCH_DTYPE, 0, SFT_U8, DTYPE),
+
+    ALLOW("torch._tensor", "_rebuild_from_type_v2", TORCH_FROM_TYPE_V2, CALL,
+          "calls its first argument to build a tensor, and gives it attributes"),
+
+    /* how PyTorch builds tensors */
+    ALLOW("torch._utils", "_rebuild_device_tensor_from_cpu_tensor", TORCH_FROM_CPU, CALL,
+          "moves a tensor to its device"),
+    ALLOW("torch._utils", "_rebuild_device_tensor_from_numpy", TORCH_FROM_NUMPY, CALL,
+          "makes a tensor of an array"),
+    ALLOW("torch._utils", "_rebuild_meta_tensor_no_storage", TORCH_META, CALL,
+          "makes a tensor without bytes"),
+    ALLOW("torch._utils", "_rebuild_parameter", TORCH_PARAMETER, CALL,
+          "makes a parameter of a tensor"),
+    ALLOW("torch._utils", "_rebuild_parameter_with_state", TORCH_PARAMETER_STATE, CALL,
+          "makes a parameter of a tensor, and gives it attributes"),
+    ALLOW("torch._utils", "_rebuild_qtensor", TORCH_UNSUPPORTED, CALL, "builds a quantised tensor"),
+    ALLOW("torch._utils", "_rebuild_sparse_tensor", TORCH_UNSUPPORTED, CALL,
+          "builds a sparse tensor"),
+    ALLOW("torch._utils", "_rebuild_tensor", TORCH_TENSOR, CALL, "builds a tensor over a storage"),
+    ALLOW("torch._utils", "_rebuild_tensor_v2", TORCH_TENSOR_V2, CALL,
+          "builds a tensor over a storage"),
+    ALLOW("torch._utils", "_rebuild_tensor_v3", TORCH_TENSOR_V3, CALL,
+          "builds a tensor of any dtype over a storage"),
+    ALLOW("torch._utils", "_rebuild_xla_tensor", TORCH_FROM_NUMPY, CALL,
+          "makes a tensor of an array"),
+
+    /* the same types on a GPU */
+    TYPED("torch.cuda", "BFloat16Storage", TORCH_STORAGE_CLASS, CALL, SFT_BF16, STORAGE),
+    TYPED("torch.cuda", "BFloat16Tensor", TORCH_TENSOR_CLASS, CALL | NEW | STATE, SFT_BF16, TENSOR),
+    TYPED("torch.cuda", "BoolStorage", TORCH_STORAGE_CLASS, CALL, SFT_BOOL, STORAGE),
+    TYPED("torch.cuda", "BoolTensor", TORCH_TENSOR_CLASS, CALL | NEW | STATE, SFT_BOOL, TENSOR),
+    TYPED("torch.cuda", "ByteStorage", TORCH_STORAGE_CLASS, CALL, SFT_U8, STORAGE),
+    TYPED("torch.cuda", "ByteTensor", TORCH_TENSOR_CLASS, CALL | NEW | STATE, SFT_U8, TENSOR),
+    TYPED("torch.cuda", "CharStorage", TORCH_STORAGE_CLASS, CALL, SFT_I8, STORAGE),
+    TYPED("torch.cuda", "CharTensor", TORCH_TENSOR_CLASS, CALL | NEW | STATE, SFT_I8, TENSOR),
+    TYPED("torch.cuda", "ComplexDoubleStorage", TORCH_STORAGE_CLASS, CALL, OTHER, STORAGE),
+    TYPED("torch.cuda", "ComplexFloatStorage", TORCH_STORAGE_CLASS, CALL, SFT_C64, STORAGE),
+    TYPED("torch.cuda", "DoubleStorage", TORCH_STORAGE_CLASS, CALL, SFT_F64, STORAGE),
+    TYPED("torch.cuda", "DoubleTensor", TORCH_TENSOR_CLASS, CALL | NEW | STATE, SFT_F64, TENSOR),
+    TYPED("torch.cuda", "FloatStorage", TORCH_STORAGE_CLASS, CALL, SFT_F32, STORAGE),
+    TYPED("torch.cuda", "FloatTensor", TORCH_TENSOR_CLASS, CALL | NEW | STATE, SFT_F32, TENSOR),
+    TYPED("torch.cuda", "HalfStorage", TORCH_STORAGE_CLASS, CALL, SFT_F16, STORAGE),
+    TYPED("torch.cuda", "HalfTensor", TORCH_TENSOR_CLASS, CALL | NEW | STATE, SFT_F16, TENSOR),
+    TYPED("torch.cuda", "IntStorage", TORCH_STORAGE_CLASS, CALL, SFT_I32, STORAGE),
+    TYPED("torch.cuda", "IntTensor", TORCH_TENSOR_CLASS, CALL | NEW | STATE, SFT_I32, TENSOR),
+    TYPED("torch.cuda", "LongStorage", TORCH_STORAGE_CLASS, CALL, SFT_I64, STORAGE),
+    TYPED("torch.cuda", "LongTensor", TORCH_TENSOR_CLASS, CALL | NEW | STATE, SFT_I64, TENSOR),
+    TYPED("torch.cuda", "ShortStorage", TORCH_STORAGE_CLASS, CALL, SFT_I16, STORAGE),
+    TYPED("torch.cuda", "ShortTensor", TORCH_TENSOR_CLASS, CALL | NEW | STATE, SFT_I16, TENSOR),
+
+    ALLOW("torch.cuda.sparse", "BFloat16Tensor", TORCH_UNSUPPORTED, 0,
+          "is the class of sparse tensors"),
+    ALLOW("torch.cuda.sparse", "ByteTensor", TORCH_UNSUPPORTED, 0,
+          "is the class of sparse tensors"),
+    ALLOW("torch.cuda.sparse", "CharTensor", TORCH_UNSUPPORTED, 0,
+          "is the class of sparse tensors"),
+    ALLOW("torch.cuda.sparse", "DoubleTensor", TORCH_UNSUPPORTED, 0,
+          "is the class of sparse tensors"),
+    ALLOW("torch.cuda.sparse", "FloatTensor", TORCH_UNSUPPORTED, 0,
+          "is the class of sparse tensors"),
+    ALLOW("torch.cuda.sparse", "HalfTensor", TORCH_UNSUPPORTED, 0,
+          "is the class of sparse tensors"),
+    ALLOW("torch.cuda.sparse", "IntTensor", TORCH_UNSUPPORTED, 0, "is the class of sparse tensors"),
+    ALLOW("torch.cuda.sparse", "LongTensor", TORCH_UNSUPPORTED, 0,
+          "is the class of sparse tensors"),
+    ALLOW("torch.cuda.sparse", "ShortTensor", TORCH_UNSUPPORTED, 0,
+          "is the class of sparse tensors"),
+
+    ALLOW("torch.nn.parameter", "Parameter", TORCH_PARAMETER_CLASS, CALL | NEW | STATE,
+          "is a tensor that is trained"),
+
+    ALLOW("torch.serialization", "_get_layout", NONE, CALL, "finds a tensor's layout by its name"),
+
+    ALLOW("torch.sparse", "BFloat16Tensor", TORCH_UNSUPPORTED, 0, "is the class of sparse tensors"),
+    ALLOW("torch.sparse", "ByteTensor", TORCH_UNSUPPORTED, 0, "is the class of sparse tensors"),
+    ALLOW("torch.sparse", "CharTensor", TORCH_UNSUPPORTED, 0, "is the class of sparse tensors"),
+    ALLOW("torch.sparse", "DoubleTensor", TORCH_UNSUPPORTED, 0, "is the class of sparse tensors"),
+    ALLOW("torch.sparse", "FloatTensor", TORCH_UNSUPPORTED, 0, "is the class of sparse tensors"),
+    ALLOW("torch.sparse", "HalfTensor", TORCH_UNSUPPORTED, 0, "is the class of sparse tensors"),
+    ALLOW("torch.sparse", "IntTensor", TORCH_UNSUPPORTED, 0, "is the class of sparse tensors"),
+    ALLOW("torch.sparse", "LongTensor", TORCH_UNSUPPORTED, 0, "is the class of sparse tensors"),
+    ALLOW("torch.sparse", "ShortTensor", TORCH_UNSUPPORTED, 0, "is the class of sparse tensors"),
+
+    TYPED("torch.storage", "BFloat16Storage", TORCH_STORAGE_CLASS, CALL, SFT_BF16, STORAGE),
+    TYPED("torch.storage", "BoolStorage", TORCH_STORAGE_CLASS, CALL, SFT_BOOL, STORAGE),
+    TYPED("torch.storage", "ByteStorage", TORCH_STORAGE_CLASS, CALL, SFT_U8, STORAGE),
+    TYPED("torch.storage", "CharStorage", TORCH_STORAGE_CLASS, CALL, SFT_I8, STORAGE),
+    TYPED("torch.storage", "ComplexDoubleStorage", TORCH_STORAGE_CLASS, CALL, OTHER, STORAGE),
+    TYPED("torch.storage", "ComplexFloatStorage", TORCH_STORAGE_CLASS, CALL, SFT_C64, STORAGE),
+    TYPED("torch.storage", "DoubleStorage", TORCH_STORAGE_CLASS, CALL, SFT_F64, STORAGE),
+    TYPED("torch.storage", "FloatStorage", TORCH_STORAGE_CLASS, CALL, SFT_F32, STORAGE),
+    TYPED("torch.storage", "HalfStorage", TORCH_STORAGE_CLASS, CALL, SFT_F16, STORAGE),
+    TYPED("torch.storage", "IntStorage", TORCH_STORAGE_CLASS, CALL, SFT_I32, STORAGE),
+    TYPED("torch.storage", "LongStorage", TORCH_STORAGE_CLASS, CALL, SFT_I64, STORAGE),
+    TYPED("torch.storage", "QInt32Storage", TORCH_STORAGE_CLASS, CALL, OTHER, STORAGE),
+    TYPED("torch.storage", "QInt8Storage", TORCH_STORAGE_CLASS, CALL, OTHER, STORAGE),
+    TYPED("torch.storage", "QUInt2x4Storage", TORCH_STORAGE_CLASS, CALL, OTHER, STORAGE),
+    TYPED("torch.storage", "QUInt4x2Storage", TORCH_STORAGE_CLASS, CALL, OTHER, STORAGE),
+    TYPED("torch.storage", "QUInt8Storage", TORCH_STORAGE_CLASS, CALL, OTHER, STORAGE),
+    TYPED("torch.storage", "ShortStorage", TORCH_STORAGE_CLASS, CALL, SFT_I16, STORAGE),
+    ALLOW("torch.storage", "TypedStorage", TORCH_TYPED_STORAGE, CALL, STORAGE),
+    ALLOW("torch.storage", "UntypedStorage", TORCH_UNTYPED_STORAGE, CALL, STORAGE),
+    ALLOW("torch.storage", "_TypedStorage", TORCH_TYPED_STORAGE, CALL, STORAGE),
+    ALLOW("torch.storage", "_UntypedStorage", TORCH_UNTYPED_STORAGE, CALL, STORAGE),
+    ALLOW("torch.storage", "_load_from_bytes", TORCH_LOAD_FROM_BYTES, CALL,
+          "loads a checkpoint out of bytes, which are walked as a file of their own"),
+};
+
+const sft_policy_table sft_policy_names = {rows, sizeof rows / sizeof *rows};
