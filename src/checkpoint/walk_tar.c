@@ -1,0 +1,104 @@
+/* Tar archives; among them what torch.save wrote in its first months. */
+#include <string.h>
+
+#include "base/error.h"
+#include "checkpoint/tar.h"
+#include "checkpoint/walk.h"
+
+typedef struct tar_frame {
+    sft_frame frame;
+    uint64_t position;
+    bool torch;
+} tar_frame;
+
+static bool is_called(const char *name, const char *wanted) {
+    return strcmp(strncmp(name, "./", 2) == 0 ? name + 2 : name, wanted) == 0;
+}
+
+static sft_view view_of(const tar_frame *tar, const char *name) {
+    if (tar->torch && is_called(name, "storages")) {
+        return SFT_VIEW_TAR_STORAGES;
+    }
+    return tar->torch && is_called(name, "tensors") ? SFT_VIEW_TAR_TENSORS : SFT_VIEW_FILE;
+}
+
+static sft_expect expect_of(const tar_frame *tar, const char *name) {
+    if (tar->frame.item.expect == SFT_EXPECT_DATA) {
+        return SFT_EXPECT_DATA;
+    }
+    bool is_pickle = tar->torch && (is_called(name, "storages") || is_called(name, "tensors") ||
+                                    is_called(name, "pickle"));
+    return is_pickle ? SFT_EXPECT_PICKLE : sft_walk_role(name, strlen(name));
+}
+
+/* A link in an archive leads out of it when it is unpacked, as torch does. */
+static sft_status say_link(sft_walk *walk, const tar_frame *tar, const sft_tar_member *member,
+                           sft_error *error) {
+    size_t length = strlen(member->name);
+    bool is_folder = length > 0 && member->name[length - 1] == '/';
+    if (is_folder || !tar->torch || tar->frame.item.expect == SFT_EXPECT_DATA) {
+        return SFT_OK;
+    }
+    sft_finding finding = {.severity = SFT_SEVERITY_UNKNOWN,
+                           .code = "UNSUPPORTED",
+                           .member = member->region.label,
+                           .byte = SFT_NO_BYTE,
+                           .detail = "it is a link or device, and may stand for any file"};
+    return sft_walk_find(walk, &tar->frame.item, finding, error);
+}
+
+static sft_status next_member(sft_walk *walk, sft_frame *frame, sft_item *part, bool *found,
+                              sft_error *error) {
+    tar_frame *tar = (tar_frame *)frame;
+    const sft_item *item = &frame->item;
+    for (;;) {
+        sft_tar_member member;
+        sft_error failure;
+        sft_status status = sft_tar_next(&item->region, &tar->position, &frame->sources, &member,
+                                         found, &failure);
+        if (status != SFT_OK) {
+            *found = false;
+            tar->position = item->region.size;
+            return sft_walk_say_broken(walk, item, status, &failure, error);
+        }
+        if (!*found) {
+            return SFT_OK;
+        }
+        if (member.regular) {
+            *part = *item;
+            part->region = member.region;
+            part->base = 0;
+            part->view = view_of(tar, member.name);
+            part->expect = expect_of(tar, member.name);
+            part->depth++;
+            return SFT_OK;
+        }
+        status = say_link(walk, tar, &member, error);
+        if (status != SFT_OK) {
+            return status;
+        }
+    }
+}
+
+static bool has_member(sft_walk *walk, const sft_region *region, const char *name) {
+    sft_sources sources;
+    sft_sources_init(&sources, &walk->allocator);
+    sft_region member;
+    sft_status status = sft_tar_find(region, name, &sources, &member, NULL);
+    sft_sources_free(&sources);
+    return status == SFT_OK;
+}
+
+sft_status sft_walk_tar(sft_walk *walk, const sft_item *item, sft_error *error) {
+    tar_frame *tar = (tar_frame *)sft_walk_push(walk, sizeof *tar, item);
+    if (tar == NULL) {
+        return sft_fail_memory(error);
+    }
+    tar->frame.next = next_member;
+    tar->torch = has_member(walk, &item->region, "pickle") &&
+                 has_member(walk, &item->region, "storages");
+    if (tar->torch) {
+        sft_walk_format(walk, item, SFT_FORMAT_TORCH_TAR);
+    }
+    return SFT_OK;
+}
