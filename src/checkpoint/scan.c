@@ -36,8 +36,8 @@ const char *sft_severity_name(sft_severity severity) {
 
 /* ---- options ---- */
 
-static sft_status check_options(const sft_scan_options *given, sft_scan_options *known,
-                                sft_error *error) {
+sft_status sft_scan_check(const sft_scan_options *given, sft_scan_options *known,
+                          sft_error *error) {
     sft_status status = sft_options_check(given, "SFT_SCAN_OPTIONS", error);
     if (status != SFT_OK) {
         return status;
@@ -86,8 +86,7 @@ static sft_pair *pairs_of(const sft_scan_options *options, const sft_allocator *
 }
 
 static sft_status make_list(sft_scan_result *result, sft_error *error) {
-    result->list = sft_allocate(&result->allocator,
-                                result->findings.kept * sizeof *result->list);
+    result->list = sft_allocate(&result->allocator, result->findings.kept * sizeof *result->list);
     if (result->list == NULL) {
         return sft_fail_memory(error);
     }
@@ -143,7 +142,7 @@ sft_status sft_scan_region(const sft_region *region, const sft_scan_options *opt
                            sft_scan_result **result, sft_error *error) {
     sft_scan_options known = SFT_SCAN_OPTIONS;
     *result = NULL;
-    sft_status status = check_options(options, &known, error);
+    sft_status status = sft_scan_check(options, &known, error);
     return status == SFT_OK ? scan_region(region, &known, result, error) : status;
 }
 
@@ -159,7 +158,7 @@ static sft_status check_arguments(const void *what, const sft_scan_options *opti
         return sft_fail(error, SFT_INVALID_ARGUMENT, SFT_NO_BYTE,
                         "nothing to scan, or no place for the result");
     }
-    return check_options(options, known, error);
+    return sft_scan_check(options, known, error);
 }
 
 static sft_status open_file(const char *path, int *fd, uint64_t *size, sft_error *error) {
@@ -258,9 +257,9 @@ sft_status sft_scan_source(const sft_source *source, const sft_scan_options *opt
     }
     sft_region file = {.source = source, .fd = -1};
     int failure = source->size(source->context, &file.size);
-    status = failure != 0 ? sft_fail_system(error, SFT_READ_FAILED, failure,
-                                            "cannot tell the file's size")
-                          : scan_region(&file, &known, result, error);
+    status = failure != 0
+                 ? sft_fail_system(error, SFT_READ_FAILED, failure, "cannot tell the file's size")
+                 : scan_region(&file, &known, result, error);
     if (source->close != NULL) {
         source->close(source->context);
     }

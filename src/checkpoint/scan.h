@@ -11,6 +11,10 @@
 sft_status sft_scan_region(const sft_region *region, const sft_scan_options *options,
                            sft_scan_result **result, sft_error *error);
 
+/* Checks a caller's options (or NULL), and takes them over into *known, which has the defaults.
+ * SFT_INVALID_ARGUMENT. */
+sft_status sft_scan_check(const sft_scan_options *given, sft_scan_options *known, sft_error *error);
+
 sft_format sft_scan_result_format(const sft_scan_result *result);
 
 #endif

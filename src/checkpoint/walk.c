@@ -94,8 +94,7 @@ sft_status sft_walk_find(sft_walk *walk, const sft_item *item, sft_finding findi
 
 sft_status sft_walk_say(sft_walk *walk, const sft_item *item, sft_severity severity,
                         const char *code, uint64_t byte, const char *detail, sft_error *error) {
-    sft_finding finding = {
-        .severity = severity, .code = code, .byte = byte, .detail = detail};
+    sft_finding finding = {.severity = severity, .code = code, .byte = byte, .detail = detail};
     return sft_walk_find(walk, item, finding, error);
 }
 
@@ -110,7 +109,7 @@ sft_status sft_walk_say_broken(sft_walk *walk, const sft_item *item, sft_status 
         return sft_walk_say(walk, item, SFT_SEVERITY_MALFORMED, "LIMIT", SFT_NO_BYTE,
                             "it unpacks to more than a scan of this file may take", error);
     }
-    const char *code = limit                                ? "LIMIT"
+    const char *code = limit                              ? "LIMIT"
                        : status == SFT_UNSUPPORTED_SOURCE ? "UNSUPPORTED"
                                                           : "BROKEN";
     return sft_walk_say(walk, item, SFT_SEVERITY_MALFORMED, code, failure->byte, failure->message,
@@ -195,8 +194,7 @@ static sft_status add_other_views(sft_walk *walk, sft_list *list, sft_format for
         sft_zip_has_end(&item->region)) {
         status = add_view(walk, list, SFT_VIEW_ZIP, item->expect, false, error);
     }
-    if (status == SFT_OK && view_of(format) != SFT_VIEW_TAR &&
-        is_tar(&item->region)) {
+    if (status == SFT_OK && view_of(format) != SFT_VIEW_TAR && is_tar(&item->region)) {
         status = add_view(walk, list, SFT_VIEW_TAR, item->expect, false, error);
     }
     return status;
@@ -231,8 +229,8 @@ static sft_status look_at_format(sft_walk *walk, sft_list *list, sft_format form
 static sft_status refuse_nesting(sft_walk *walk, const sft_item *item, sft_format format,
                                  sft_error *error) {
     bool is_expected = item->expect != SFT_EXPECT_DATA && item->expect != SFT_EXPECT_MEMBER;
-    if (!is_expected && (format == SFT_FORMAT_UNRECOGNIZED || is_weak(format) ||
-                         item->expect == SFT_EXPECT_DATA)) {
+    if (!is_expected &&
+        (format == SFT_FORMAT_UNRECOGNIZED || is_weak(format) || item->expect == SFT_EXPECT_DATA)) {
         return SFT_OK;
     }
     return sft_walk_say(walk, item, SFT_SEVERITY_MALFORMED, "LIMIT", SFT_NO_BYTE,
@@ -251,8 +249,7 @@ static sft_status walk_file(sft_walk *walk, const sft_item *item, sft_error *err
                    : sft_walk_say(walk, item, SFT_SEVERITY_MALFORMED, "TRUNCATED", SFT_NO_BYTE,
                                   "there are no bytes in it", error);
     }
-    sft_status status =
-        sft_walk_settle(walk, &list->arena, SETTLED, &list->frame.item, error);
+    sft_status status = sft_walk_settle(walk, &list->arena, SETTLED, &list->frame.item, error);
     sft_format format = SFT_FORMAT_UNRECOGNIZED;
     if (status == SFT_OK) {
         sft_error failure;
@@ -264,9 +261,9 @@ static sft_status walk_file(sft_walk *walk, const sft_item *item, sft_error *err
     }
     if (status == SFT_OK && item->depth >= walk->limits.nesting) {
         status = refuse_nesting(walk, item, format, error);
-        return status == SFT_OK ? add_view(walk, list, SFT_VIEW_PICKLES, SFT_EXPECT_DATA, false,
-                                           error)
-                                : status;
+        return status == SFT_OK
+                   ? add_view(walk, list, SFT_VIEW_PICKLES, SFT_EXPECT_DATA, false, error)
+                   : status;
     }
     if (status == SFT_OK) {
         status = look_at_format(walk, list, format, error);

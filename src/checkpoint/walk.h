@@ -125,7 +125,8 @@ sft_status sft_walk_find(sft_walk *walk, const sft_item *item, sft_finding findi
 sft_status sft_walk_say(sft_walk *walk, const sft_item *item, sft_severity severity,
                         const char *code, uint64_t byte, const char *detail, sft_error *error);
 
-/* For what could not be read to its end: BROKEN, or LIMIT, or nothing where nothing was expected. */
+/* For what could not be read to its end: BROKEN, or LIMIT, or nothing where nothing was expected.
+ */
 sft_status sft_walk_say_broken(sft_walk *walk, const sft_item *item, sft_status status,
                                sft_error *failure, sft_error *error);
 

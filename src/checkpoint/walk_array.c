@@ -22,8 +22,8 @@ sft_status sft_walk_npy(sft_walk *walk, const sft_item *item, sft_error *error) 
     sft_part part = {.offset = npy.data,
                      .size = item->region.size - npy.data,
                      .view = SFT_VIEW_PICKLES,
-                     .expect = item->expect == SFT_EXPECT_DATA ? SFT_EXPECT_DATA
-                                                               : SFT_EXPECT_PICKLE,
+                     .expect =
+                         item->expect == SFT_EXPECT_DATA ? SFT_EXPECT_DATA : SFT_EXPECT_PICKLE,
                      .is_deeper = true};
     return sft_list_add(walk, list, &part, error);
 }

@@ -117,7 +117,7 @@ sft_status sft_walk_settle(sft_walk *walk, sft_arena *arena, uint64_t most, sft_
 /* ---- compressed files ---- */
 
 static sft_packing packing_of(sft_view view) {
-    return view == SFT_VIEW_GZIP ? SFT_PACKED_GZIP
+    return view == SFT_VIEW_GZIP   ? SFT_PACKED_GZIP
            : view == SFT_VIEW_ZLIB ? SFT_PACKED_ZLIB
                                    : SFT_PACKED_DEFLATE;
 }
@@ -133,8 +133,8 @@ sft_status sft_walk_packed(sft_walk *walk, const sft_item *item, sft_error *erro
     uint64_t size = 0;
     uint64_t used = 0;
     sft_error failure = {.status = SFT_OK};
-    sft_status found = sft_inflated_size(&item->region, packing, limit, &walk->allocator, &size,
-                                         &used, &failure);
+    sft_status found =
+        sft_inflated_size(&item->region, packing, limit, &walk->allocator, &size, &used, &failure);
     size = sft_min(size, limit);
     walk->unpack -= sft_min(size, walk->unpack);
     sft_status status = SFT_OK;

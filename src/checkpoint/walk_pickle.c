@@ -68,9 +68,9 @@ static bool say_nested(sft_reading *r) {
         return true;
     }
     r->nested_said = true;
-    r->status = sft_walk_say(r->walk, r->item, SFT_SEVERITY_UNKNOWN, "NESTED_PICKLE",
-                             r->pickle.start,
-                             "a pickle lies here, where none is known to belong", r->error);
+    r->status =
+        sft_walk_say(r->walk, r->item, SFT_SEVERITY_UNKNOWN, "NESTED_PICKLE", r->pickle.start,
+                     "a pickle lies here, where none is known to belong", r->error);
     return r->status == SFT_OK;
 }
 
@@ -90,8 +90,7 @@ static bool place_raw_pickles(sft_reading *r, uint64_t at) {
 
 static bool on_judgement(void *context, const sft_judgement *judgement) {
     sft_reading *r = context;
-    if (judgement->at < r->from ||
-        (r->only_calls && !is_import_or_call(r, judgement->effect))) {
+    if (judgement->at < r->from || (r->only_calls && !is_import_or_call(r, judgement->effect))) {
         return true;
     }
     if (!say_nested(r) || !place_raw_pickles(r, judgement->at)) {
@@ -138,8 +137,8 @@ static bool on_handed(void *context, const sft_handed *handed) {
     const sft_graph *graph = &r->pickle.graph;
     sft_ref ref = handed->text;
     bool latin1 = false;
-    if (handed->at < r->from || (!sft_bytes_of(graph, handed->text, &ref, &latin1) &&
-                                 !has_text(graph, handed->text))) {
+    if (handed->at < r->from ||
+        (!sft_bytes_of(graph, handed->text, &ref, &latin1) && !has_text(graph, handed->text))) {
         return true;
     }
     if (!is_new_text(r, sft_graph_value(graph, ref)->text)) {
@@ -149,8 +148,8 @@ static bool on_handed(void *context, const sft_handed *handed) {
     sft_part part = {.offset = text->text.offset,
                      .size = text->length,
                      .view = SFT_VIEW_FILE,
-                     .expect = handed->to_loader && !r->is_nested ? SFT_EXPECT_LOADED
-                                                                  : SFT_EXPECT_MEMBER,
+                     .expect =
+                         handed->to_loader && !r->is_nested ? SFT_EXPECT_LOADED : SFT_EXPECT_MEMBER,
                      .is_text = true,
                      .is_latin1 = latin1,
                      .is_deeper = true,
@@ -203,8 +202,7 @@ static sft_status judge(sft_reading *r) {
 }
 
 static sft_pickle_options machine_options(const sft_reading *r) {
-    return (sft_pickle_options){.allocator = &r->walk->allocator,
-                                .memory = r->walk->limits.memory};
+    return (sft_pickle_options){.allocator = &r->walk->allocator, .memory = r->walk->limits.memory};
 }
 
 /* Where a pickle of objects, which joblib writes within another one, ends. */
@@ -236,8 +234,8 @@ static bool after_build(void *context, const sft_graph *graph, sft_ref object, u
                         uint64_t *raw_offset, uint64_t *raw_size, uint64_t *next) {
     sft_reading *r = context;
     bool seen_before = r->joblib.seen;
-    bool raw = sft_joblib_after_build(&r->joblib, graph, object, position, raw_offset, raw_size,
-                                      next);
+    bool raw =
+        sft_joblib_after_build(&r->joblib, graph, object, position, raw_offset, raw_size, next);
     if (r->joblib.seen && !seen_before) {
         r->raw_from = position;
     }
@@ -247,7 +245,8 @@ static bool after_build(void *context, const sft_graph *graph, sft_ref object, u
 /* Reads a pickle as data. What counts of it depends on how it ends. */
 static sft_status read_pickle(sft_reading *r, uint64_t start, bool as_joblib) {
     sft_pickle_options options = machine_options(r);
-    r->joblib = (sft_joblib){.region = &r->item->region, .nested = measure_raw_pickle, .context = r};
+    r->joblib =
+        (sft_joblib){.region = &r->item->region, .nested = measure_raw_pickle, .context = r};
     r->raw_count = r->placed = 0;
     if (as_joblib) {
         options.after_build = after_build;
@@ -300,9 +299,10 @@ static sft_status look_at_one(sft_reading *r, uint64_t start, uint64_t number, s
     if (status == SFT_OK && counts(r)) {
         status = judge(r);
     }
-    sft_value_kind result = pickle->result != SFT_NO_REF && pickle->result < pickle->graph.value_count
-                                ? sft_graph_kind(&pickle->graph, pickle->result)
-                                : SFT_VALUE_NONE;
+    sft_value_kind result =
+        pickle->result != SFT_NO_REF && pickle->result < pickle->graph.value_count
+            ? sft_graph_kind(&pickle->graph, pickle->result)
+            : SFT_VALUE_NONE;
     *ending = (sft_ending){
         .end = pickle->end,
         .damage = r->damage,
@@ -326,15 +326,14 @@ static sft_status look_at_one(sft_reading *r, uint64_t start, uint64_t number, s
 /* ---- what is wrong with the stream ---- */
 
 static sft_status say_broken(sft_reading *r, const sft_ending *ending) {
-    sft_finding finding = {.severity = SFT_SEVERITY_MALFORMED,
-                           .byte = ending->position,
-                           .detail = ending->what};
+    sft_finding finding = {
+        .severity = SFT_SEVERITY_MALFORMED, .byte = ending->position, .detail = ending->what};
     if (ending->damage != SFT_OK) {
         return sft_walk_say_broken(r->walk, r->item, ending->damage, &r->failure, r->error);
     }
     if (ending->end == SFT_PICKLE_LIMIT) {
         finding.code = "LIMIT";
-    } else if (ending->position >= r->input.size) {
+    } else if (strncmp(ending->what, "the input ends", 14) == 0) {
         finding.code = "TRUNCATED";
     } else {
         finding.code = "BROKEN";

@@ -54,8 +54,8 @@ static sft_status next_member(sft_walk *walk, sft_frame *frame, sft_item *part, 
     for (;;) {
         sft_tar_member member;
         sft_error failure;
-        sft_status status = sft_tar_next(&item->region, &tar->position, &frame->sources, &member,
-                                         found, &failure);
+        sft_status status =
+            sft_tar_next(&item->region, &tar->position, &frame->sources, &member, found, &failure);
         if (status != SFT_OK) {
             *found = false;
             tar->position = item->region.size;
@@ -95,8 +95,8 @@ sft_status sft_walk_tar(sft_walk *walk, const sft_item *item, sft_error *error) 
         return sft_fail_memory(error);
     }
     tar->frame.next = next_member;
-    tar->torch = has_member(walk, &item->region, "pickle") &&
-                 has_member(walk, &item->region, "storages");
+    tar->torch =
+        has_member(walk, &item->region, "pickle") && has_member(walk, &item->region, "storages");
     if (tar->torch) {
         sft_walk_format(walk, item, SFT_FORMAT_TORCH_TAR);
     }

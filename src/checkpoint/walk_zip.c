@@ -10,7 +10,7 @@ typedef struct zip_frame {
     sft_frame frame;
     sft_zip zip;
     uint64_t index;
-    unsigned step; /* which way of looking at that entry comes next */
+    unsigned step;  /* which way of looking at that entry comes next */
     bool checksums; /* some were written */
     bool torch;     /* its storages are known by their names */
     bool trouble;   /* opening found something malformed */
@@ -159,8 +159,7 @@ static sft_status tell_kind(zip_frame *zip) {
                    : sft_walk_find(zip->walk, item, finding, zip->error);
     }
     if (zip->torch || has_arrays(&zip->zip)) {
-        sft_walk_format(zip->walk, item,
-                        zip->torch ? SFT_FORMAT_TORCH_ZIP : SFT_FORMAT_NPZ);
+        sft_walk_format(zip->walk, item, zip->torch ? SFT_FORMAT_TORCH_ZIP : SFT_FORMAT_NPZ);
     }
     return SFT_OK;
 }
@@ -260,7 +259,7 @@ static sft_status open_entry(zip_frame *zip, const sft_zip_entry *entry, sft_ite
 }
 
 static bool is_plain(const sft_zip_entry *entry) {
-    return entry->readable && entry->method == 0 && entry->packed == entry->size;
+    return entry->known && entry->method == 0 && entry->packed == entry->size;
 }
 
 /* As its bytes stand, whatever its records say of them: packed or not. */
