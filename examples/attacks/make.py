@@ -81,7 +81,7 @@ class Pickler(pickle.Pickler):
 
 
 def main() -> None:
-    model = OrderedDict[str, object](
+    model: OrderedDict[str, object] = OrderedDict(
         {
             "layer.weight": Tensor(0, (2, 3)),
             "layer.bias": Tensor(6, (2,)),
