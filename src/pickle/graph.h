@@ -150,6 +150,7 @@ typedef struct sft_graph {
     uint64_t text_count, text_capacity;
     sft_effect *effects;
     uint64_t effect_count, effect_capacity;
+    bool full; /* numbers have ended before memory did */
 } sft_graph;
 
 void sft_graph_init(sft_graph *graph, const sft_allocator *allocator);

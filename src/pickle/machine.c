@@ -25,7 +25,7 @@ bool sft_machine_break(sft_machine *machine, const char *what) {
 }
 
 bool sft_machine_no_memory(sft_machine *machine) {
-    if (machine->budget.exceeded || sft_graph_full(machine->graph)) {
+    if (machine->budget.exceeded || machine->graph->full) {
         machine->pickle->end = SFT_PICKLE_LIMIT;
         machine->pickle->what = "it needs more memory than the limit allows";
     } else {

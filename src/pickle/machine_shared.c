@@ -121,12 +121,15 @@ sft_ref sft_machine_new(sft_machine *machine, sft_value_kind kind) {
     return ref;
 }
 
-static sft_ref new_text(sft_machine *machine, sft_value_kind kind, const char *bytes,
-                        uint64_t offset, uint64_t length) {
-    sft_ref ref = sft_machine_new(machine, kind);
-    if (ref != SFT_NO_REF && !sft_graph_add_text(machine->graph, ref, bytes, offset, length)) {
+sft_ref sft_machine_text(sft_machine *machine, sft_value_kind kind, const char *bytes,
+                         uint64_t offset, uint64_t length) {
+    if (!sft_graph_room_for_text(machine->graph)) {
         sft_machine_no_memory(machine);
         return SFT_NO_REF;
+    }
+    sft_ref ref = sft_machine_new(machine, kind);
+    if (ref != SFT_NO_REF) {
+        sft_graph_set_text(machine->graph, ref, bytes, offset, length);
     }
     return ref;
 }
@@ -164,7 +167,7 @@ sft_ref sft_machine_text_here(sft_machine *machine, sft_value_kind kind, uint64_
     uint64_t offset = sft_window_position(window);
     if (length > machine->options.text_in_memory) {
         sft_window_skip(window, offset + length);
-        return new_text(machine, kind, NULL, offset, length);
+        return sft_machine_text(machine, kind, NULL, offset, length);
     }
     char *bytes = room_for(machine, length);
     if (bytes == NULL || !filled(machine, sft_window_copy(window, bytes, length, machine->error))) {
@@ -174,12 +177,12 @@ sft_ref sft_machine_text_here(sft_machine *machine, sft_value_kind kind, uint64_
         sft_machine_break(machine, "a text is not UTF-8");
         return SFT_NO_REF;
     }
-    return new_text(machine, kind, bytes, 0, length);
+    return sft_machine_text(machine, kind, bytes, 0, length);
 }
 
 sft_ref sft_machine_text_of(sft_machine *machine, sft_value_kind kind, const sft_line_text *line) {
     if (line->length > machine->options.text_in_memory) {
-        return new_text(machine, kind, NULL, line->offset, line->length);
+        return sft_machine_text(machine, kind, NULL, line->offset, line->length);
     }
     return sft_machine_text_copy(machine, kind, line->bytes, line->length);
 }
@@ -191,7 +194,7 @@ sft_ref sft_machine_text_copy(sft_machine *machine, sft_value_kind kind, const c
         return SFT_NO_REF;
     }
     memcpy(copy, bytes, (size_t)length);
-    return new_text(machine, kind, copy, 0, length);
+    return sft_machine_text(machine, kind, copy, 0, length);
 }
 
 bool sft_machine_effect(sft_machine *machine, sft_effect_kind kind, sft_ref subject,

@@ -100,14 +100,18 @@ bool sft_op_extension(sft_machine *machine, uint64_t bytes) {
 }
 
 static bool push_persistent(sft_machine *machine, sft_ref id) {
-    sft_ref ref = id != SFT_NO_REF ? sft_machine_new(machine, SFT_VALUE_PERSISTENT) : SFT_NO_REF;
+    if (id == SFT_NO_REF) {
+        return false;
+    }
+    if (!sft_graph_room_for_items(machine->graph, 1)) {
+        return sft_machine_no_memory(machine);
+    }
+    sft_ref ref = sft_machine_new(machine, SFT_VALUE_PERSISTENT);
     if (ref == SFT_NO_REF) {
         return false;
     }
     sft_value *value = &machine->graph->values[ref];
-    if (!sft_graph_add_item(machine->graph, &value->items, &value->count, id)) {
-        return sft_machine_no_memory(machine);
-    }
+    sft_graph_add_item(machine->graph, &value->items, &value->count, id);
     return sft_machine_effect(machine, SFT_EFFECT_PERSISTENT, ref, SFT_NO_REF) &&
            sft_machine_push(machine, ref);
 }
@@ -129,15 +133,19 @@ bool sft_op_binpersid(sft_machine *machine) {
 
 static bool push_object(sft_machine *machine, sft_call_kind call, sft_ref callee, sft_ref arguments,
                         sft_ref keywords) {
-    sft_ref ref = arguments != SFT_NO_REF ? sft_machine_new(machine, SFT_VALUE_OBJECT) : SFT_NO_REF;
+    if (arguments == SFT_NO_REF) {
+        return false;
+    }
+    if (!sft_graph_room_for_object(machine->graph)) {
+        return sft_machine_no_memory(machine);
+    }
+    sft_ref ref = sft_machine_new(machine, SFT_VALUE_OBJECT);
     if (ref == SFT_NO_REF) {
         return false;
     }
     const sft_object object = {
         .call = call, .callee = callee, .arguments = arguments, .keywords = keywords};
-    if (!sft_graph_add_object(machine->graph, ref, &object)) {
-        return sft_machine_no_memory(machine);
-    }
+    sft_graph_set_object(machine->graph, ref, &object);
     return sft_machine_effect(machine, SFT_EFFECT_CALL, ref, SFT_NO_REF) &&
            sft_machine_push(machine, ref);
 }
@@ -229,9 +237,10 @@ bool sft_op_build(sft_machine *machine) {
     if (sft_graph_kind(machine->graph, subject) != SFT_VALUE_OBJECT) {
         return true;
     }
-    sft_object *object = sft_graph_object_of(machine->graph, subject);
-    if (!sft_graph_add_item(machine->graph, &object->states, &object->state_count, state)) {
+    if (!sft_graph_room_for_items(machine->graph, 1)) {
         return sft_machine_no_memory(machine);
     }
+    sft_object *object = sft_graph_object_of(machine->graph, subject);
+    sft_graph_add_item(machine->graph, &object->states, &object->state_count, state);
     return pass_raw_bytes(machine, subject);
 }

@@ -5,25 +5,24 @@ static sft_value *value_of(sft_machine *machine, sft_ref ref) {
     return &machine->graph->values[ref];
 }
 
-/* Puts the values from `from` on into a row; they leave the stack. */
-static bool add_from(sft_machine *machine, sft_items *items, uint32_t *count, uint64_t from) {
+static bool room_from(sft_machine *machine, uint64_t from) {
+    return sft_graph_room_for_items(machine->graph, machine->stack_count - from) ||
+           sft_machine_no_memory(machine);
+}
+
+/* Puts the values from `from` on into a row that has room; they leave the stack. */
+static void add_from(sft_machine *machine, sft_items *items, uint32_t *count, uint64_t from) {
     for (uint64_t i = from; i < machine->stack_count; i++) {
-        if (!sft_graph_add_item(machine->graph, items, count, machine->stack[i])) {
-            return sft_machine_no_memory(machine);
-        }
+        sft_graph_add_item(machine->graph, items, count, machine->stack[i]);
     }
     machine->stack_count = from;
-    return true;
 }
 
 sft_ref sft_machine_gather(sft_machine *machine, sft_value_kind kind, uint64_t from) {
-    sft_ref ref = sft_machine_new(machine, kind);
-    if (ref == SFT_NO_REF) {
-        return SFT_NO_REF;
-    }
-    sft_value *value = value_of(machine, ref);
-    if (!add_from(machine, &value->items, &value->count, from)) {
-        return SFT_NO_REF;
+    sft_ref ref = room_from(machine, from) ? sft_machine_new(machine, kind) : SFT_NO_REF;
+    if (ref != SFT_NO_REF) {
+        sft_value *value = value_of(machine, ref);
+        add_from(machine, &value->items, &value->count, from);
     }
     return ref;
 }
@@ -58,10 +57,14 @@ typedef struct rows {
 } rows;
 
 static bool add_all(sft_machine *machine, rows to, uint64_t from) {
-    if (to.items != NULL) {
-        return add_from(machine, to.items, to.count, from);
+    if (to.items == NULL) {
+        machine->stack_count = from;
+        return true;
     }
-    machine->stack_count = from;
+    if (!room_from(machine, from)) {
+        return false;
+    }
+    add_from(machine, to.items, to.count, from);
     return true;
 }
 

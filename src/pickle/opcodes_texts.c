@@ -10,18 +10,6 @@ static char *room_for(sft_machine *machine, uint64_t size) {
     return room;
 }
 
-static bool push_unescaped(sft_machine *machine, sft_value_kind kind, const char *bytes,
-                           uint64_t length) {
-    sft_ref ref = sft_machine_new(machine, kind);
-    if (ref == SFT_NO_REF) {
-        return false;
-    }
-    if (!sft_graph_add_text(machine->graph, ref, bytes, 0, length)) {
-        return sft_machine_no_memory(machine);
-    }
-    return sft_machine_push(machine, ref);
-}
-
 bool sft_op_string(sft_machine *machine) {
     sft_line_text line;
     if (!sft_machine_line(machine, &line)) {
@@ -40,7 +28,7 @@ bool sft_op_string(sft_machine *machine) {
     if (!sft_unescape_bytes(line.bytes + 1, line.length - 2, room, &length)) {
         return sft_machine_break(machine, "a STRING has a broken escape");
     }
-    return push_unescaped(machine, SFT_VALUE_OLD_STR, room, length);
+    return sft_machine_push(machine, sft_machine_text(machine, SFT_VALUE_OLD_STR, room, 0, length));
 }
 
 bool sft_op_unicode(sft_machine *machine) {
@@ -56,7 +44,7 @@ bool sft_op_unicode(sft_machine *machine) {
     if (!sft_unescape_unicode(line.bytes, line.length, room, &length)) {
         return sft_machine_break(machine, "a UNICODE has a broken escape");
     }
-    return push_unescaped(machine, SFT_VALUE_STR, room, length);
+    return sft_machine_push(machine, sft_machine_text(machine, SFT_VALUE_STR, room, 0, length));
 }
 
 bool sft_op_counted_text(sft_machine *machine, sft_value_kind kind, uint64_t bytes) {

@@ -100,6 +100,26 @@ bool sft_op_long(sft_machine *machine) {
     return push_number(machine, &number, &line);
 }
 
+/* Bytes of a number that are looked at; see SFT_VALUE_BIG_INT. */
+#define LONGEST_EXACT 17
+
+static bool push_counted(sft_machine *machine, uint64_t length) {
+    const unsigned char *bytes = sft_machine_take(machine, length);
+    if (bytes == NULL) {
+        return false;
+    }
+    /* A byte that only repeats the sign of the one below it says nothing. */
+    while (length > 8 && bytes[length - 1] == ((bytes[length - 2] & 0x80) != 0 ? 0xff : 0)) {
+        length--;
+    }
+    if (length > 8) {
+        return sft_machine_push(machine, sft_machine_text_copy(machine, SFT_VALUE_BIG_INT,
+                                                               (const char *)bytes, length));
+    }
+    uint64_t number = sft_little_endian(bytes, length);
+    return push_int(machine, length > 0 ? sign_extend(number, 8 * (unsigned)length) : 0);
+}
+
 bool sft_op_counted_long(sft_machine *machine, uint64_t bytes) {
     const unsigned char *count = sft_machine_take(machine, bytes);
     if (count == NULL) {
@@ -109,15 +129,10 @@ bool sft_op_counted_long(sft_machine *machine, uint64_t bytes) {
     if (length > INT32_MAX) {
         return sft_machine_break(machine, "a number has a negative length");
     }
-    if (length > 8) {
-        return sft_machine_push(machine, sft_machine_text_here(machine, SFT_VALUE_BIG_INT, length));
-    }
-    if (length == 0) {
-        return push_int(machine, 0);
-    }
-    const unsigned char *number = sft_machine_take(machine, length);
-    return number != NULL &&
-           push_int(machine, sign_extend(sft_little_endian(number, length), 8 * (unsigned)length));
+    return length <= LONGEST_EXACT
+               ? push_counted(machine, length)
+               : sft_machine_push(machine,
+                                  sft_machine_text_here(machine, SFT_VALUE_BIG_INT, length));
 }
 
 static bool push_float(sft_machine *machine, double real) {

@@ -48,7 +48,7 @@ bool sft_machine_no_memory(sft_machine *machine);
 /* ---- input ---- */
 
 /*
- * The next `size` bytes, at most 8, or NULL. They stay until more are taken. Here, as for all that
+ * The next `size` bytes, a few, or NULL. They stay until more are taken. Here, as for all that
  * is read, a frame's end that lies within is recorded.
  */
 const unsigned char *sft_machine_take(sft_machine *machine, uint64_t size);
@@ -70,6 +70,10 @@ bool sft_machine_line(sft_machine *machine, sft_line_text *line);
 /* A value made by the current opcode; SFT_NO_REF, with the reading ended, where there is no room.
  */
 sft_ref sft_machine_new(sft_machine *machine, sft_value_kind kind);
+
+/* A value with a text: `bytes` of the graph's arena, or NULL for one that stays in the input. */
+sft_ref sft_machine_text(sft_machine *machine, sft_value_kind kind, const char *bytes,
+                         uint64_t offset, uint64_t length);
 
 /* A value whose text is in the input, `length` bytes from here on; goes past it. */
 sft_ref sft_machine_text_here(sft_machine *machine, sft_value_kind kind, uint64_t length);
