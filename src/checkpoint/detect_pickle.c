@@ -3,6 +3,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "base/utf8.h"
+
 /* What follows an opcode, in Lib/pickletools.py's terms. */
 typedef enum operand {
     NO_OPCODE = 0,
@@ -85,13 +87,13 @@ static bool names_a_number(const unsigned char *line, size_t length) {
     return length > 0 && memchr(first, line[0], sizeof first - 1) != NULL;
 }
 
-static bool names_a_module(const unsigned char *line, size_t length) {
+static bool names_a_global(const unsigned char *line, size_t length, bool whole) {
     for (size_t i = 0; i < length; i++) {
         if (line[i] <= ' ') {
             return false;
         }
     }
-    return length > 0;
+    return length > 0 && (!whole || sft_utf8_check(line, length) == length);
 }
 
 static bool skip_line(look *in, operand kind) {
@@ -109,7 +111,7 @@ static bool skip_line(look *in, operand kind) {
     case QUOTED_LINE:
         return length > 0 && (line[0] == '\'' || line[0] == '"');
     case NAME_LINES:
-        return names_a_module(line, length);
+        return names_a_global(line, length, !in->cut);
     default:
         return true;
     }

@@ -163,7 +163,8 @@ sft_status sft_inflater_make(sft_inflater *of, void *to, size_t size, size_t *ma
         status = inflater_step(of, error);
     }
     *made = size - of->z->avail_out;
-    return status;
+    /* zlib may see what is wrong behind the bytes that were wanted. It will say so again. */
+    return *made == size && status == SFT_MALFORMED_SOURCE ? SFT_OK : status;
 }
 
 sft_status sft_inflated_size(const sft_region *packed, sft_packing packing, uint64_t limit,

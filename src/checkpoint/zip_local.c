@@ -98,9 +98,11 @@ static void tell_of_flags(const local_reader *from, sft_zip_entry *entry, uint16
     /* Encrypted; strongly encrypted; a directory with masked values. */
     const unsigned encrypted = 0x0001 | 0x0040 | 0x2000;
     unsigned any = (unsigned)entry->flags | local;
+    /* How hard the packer tried, which Info-ZIP also says of what it then stored. */
+    const unsigned effort = 0x0006;
     unsigned fine = SFT_ZIP_FLAG_UTF8 | SFT_ZIP_FLAG_DESCRIPTOR;
-    if (entry->method == SFT_ZIP_DEFLATE) {
-        fine |= 0x0006; /* how hard the packer tried */
+    if (entry->method == SFT_ZIP_DEFLATE || entry->method == SFT_ZIP_STORED) {
+        fine |= effort;
     }
     if ((any & encrypted) != 0) {
         entry->encrypted = true;
@@ -259,8 +261,8 @@ static sft_status read_local(const local_reader *from, sft_zip_entry *entry, sft
 }
 
 static bool stands_after(const void *things, uint32_t a, uint32_t b) {
-    const sft_zip_entry *entries = things;
-    return entries[a].record > entries[b].record;
+    const uint64_t *records = things;
+    return records[a] > records[b];
 }
 
 static bool in_order(const sft_zip *zip) {
@@ -270,6 +272,23 @@ static bool in_order(const sft_zip *zip) {
         }
     }
     return true;
+}
+
+/* The entries in the order of their records. Sorted by an array of nothing else: comparing in the
+ * entries themselves costs twice the time. NULL where there is no memory. */
+static uint32_t *sort_records(const sft_zip *zip, uint32_t count) {
+    const sft_allocator *allocator = &zip->arena.allocator;
+    uint64_t size = (uint64_t)count * sizeof(uint64_t);
+    uint64_t *records = sft_allocate(allocator, size);
+    if (records == NULL) {
+        return NULL;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        records[i] = zip->entries[i].record;
+    }
+    uint32_t *order = sft_sort(records, count, stands_after, allocator);
+    sft_release(allocator, records, size);
+    return order;
 }
 
 /* The records in the order of the file: `order`, or that of the directory where it is NULL. */
@@ -307,7 +326,7 @@ sft_status sft_zip_read_locals(sft_zip_reader *reader, sft_error *error) {
     /* No directory has 2^32 records of 46 bytes within the limits of memory. */
     uint32_t count = (uint32_t)zip->count;
     if (!in_order(zip)) {
-        order = sft_sort(zip->entries, count, stands_after, allocator);
+        order = sort_records(zip, count);
         if (order == NULL) {
             return sft_fail_memory(error);
         }
