@@ -45,13 +45,13 @@ makes_sdist() {
   [ "$before" = "$after" ]
 }
 
-# Every file of the package and its licence, the one extension, and nothing else.
+# Every file of the package and its licence, the one extension, the command, and nothing else.
 wheel_is_the_package() {
   listing "$work"/dist/*.whl | sed "s|^safetensors-[^/]*\.dist-info|INFO|; s|_sft\..*\.so$|_sft.so|" |
     sort >"$work/got"
   {
     (cd python/src && find safetensors -type f ! -name '*.pyc' ! -path '*/.*')
-    printf '%s\n' safetensors/_sft.so INFO/METADATA INFO/RECORD INFO/WHEEL INFO/licenses/LICENSE
+    printf '%s\n' safetensors/_sft.so safetensors/bin/sft INFO/METADATA INFO/RECORD INFO/WHEEL INFO/licenses/LICENSE
   } | sort >"$work/wanted"
   diff "$work/wanted" "$work/got"
 }
@@ -59,7 +59,7 @@ wheel_is_the_package() {
 sdist_has_the_library() {
   listing "$work"/dist/*.tar.gz | sort >"$work/got"
   {
-    find CMakeLists.txt cmake include src -type f | sed 's|^|libsft/|'
+    find CMakeLists.txt cli cmake include src -type f | sed 's|^|libsft/|'
     (cd python && find CMakeLists.txt pyproject.toml README.md LICENSE ext src -type f ! -name '*.pyc' ! -path '*/.*')
     (cd python && find LICENSE)
     printf '%s\n' libsft/LICENSE PKG-INFO
@@ -117,19 +117,28 @@ extension_exports_its_start() {
   [ "$(nm -D --defined-only --format=posix "$work"/wheel/safetensors/_sft.*.so | cut -d ' ' -f 1)" = PyInit__sft ]
 }
 
-# libsft is inside: nothing is needed but what the interpreter has loaded itself.
-extension_needs_libc() {
-  ! readelf -d "$work"/wheel/safetensors/_sft.*.so | grep NEEDED | grep -vE '\[(libc|libpthread)\.so'
+# libsft is inside, in the extension and in the command.
+extension_needs_little() {
+  ! readelf -d "$work"/wheel/safetensors/_sft.*.so | grep NEEDED |
+    grep -vE '\[(libc|libpthread|libz)\.so'
+}
+
+command_runs() {
+  [ "$("$work/venv/bin/python" -m safetensors --version)" = "sft ${version#*+sft.}" ] &&
+    "$work/venv/bin/python" -m safetensors check "$top/examples/digits/digits.safetensors" &&
+    "$work/venv/bin/python" -m safetensors scan "$top/examples/digits/digits.pt" &&
+    "$work/venv/bin/python" -m safetensors convert "$top/examples/digits/digits.pt" -o "$work/digits"
 }
 
 check 'a wheel' makes_wheel
 check 'the wheel is the package' wheel_is_the_package
 check 'the extension exports PyInit__sft alone' extension_exports_its_start
-check 'the extension needs libc alone' extension_needs_libc
+check 'the extension needs libc and zlib alone' extension_needs_little
 check 'an sdist, without litter in python/' makes_sdist
 check 'the sdist has the library' sdist_has_the_library
 check 'the sdist names nothing of this machine' sdist_is_of_no_machine
 check 'the sdist installs in an empty folder' installs_sdist
 check 'what it saves it loads' keeps_what_is_saved
+check 'the command, as python -m safetensors' command_runs
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]

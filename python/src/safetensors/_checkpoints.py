@@ -196,7 +196,7 @@ def scan(
         OSError: the file cannot be read: a FileNotFoundError, a PermissionError….
         ValueError: a name in `allow` is no `module.name`.
     """
-    if os.path.isdir(path):
+    if os.path.isdir(os.fspath(path)):
         return [_result(found) for found in _sft.scan(path, _pairs(allow), progress, True)]
     return _result(_sft.scan(path, _pairs(allow), progress, False))
 
