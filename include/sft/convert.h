@@ -33,8 +33,8 @@ typedef struct sft_convert_options {
     uint64_t max_shard_size; /* bytes; 0: one file (a sharded source: one for each of its own) */
     sft_scan_options scan;   /* policy and limits of the scan; its progress is not used */
     const sft_allocator *allocator; /* NULL: malloc */
-    /* Called now and then with bytes written or compared and bytes to come to in all; false ends
-     * with SFT_CANCELLED. */
+    /* Called now and then, by one thread at a time, with bytes written or compared and bytes to
+     * come to in all (0 while the source is being scanned); false ends with SFT_CANCELLED. */
     bool (*progress)(void *context, uint64_t done, uint64_t total);
     void *progress_context;
 } sft_convert_options;
@@ -61,7 +61,9 @@ typedef struct sft_converted {
     uint64_t size;           /* bytes */
     const char *source_file; /* path */
     const char *member;      /* the file in the archive that holds its bytes, escaped; NULL: none */
-    uint64_t source_offset;  /* of its first element in that member, in bytes */
+    bool packed;             /* its bytes are compressed, or written as text */
+    uint64_t source_offset;  /* of its first byte: in the source file, or where `packed` in the
+                                member as it is when it is unpacked */
     uint64_t file;           /* which output file: for sft_conversion_file() */
 } sft_converted;
 

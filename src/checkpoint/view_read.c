@@ -1,0 +1,185 @@
+/* Reading a tile: in the order of the storage, in pieces as large as they come. */
+#include <string.h>
+
+#include "base/checked.h"
+#include "checkpoint/view.h"
+
+/* Reading on over a gap of a page costs no more than another read. */
+#define CLOSE UINT64_C(4096)
+
+/* Loops over the elements of a tile, by rising stride: the innermost first. */
+typedef struct loop {
+    uint64_t count;
+    uint64_t from; /* bytes from turn to turn in the storage */
+    uint64_t to;   /* and in the tile */
+} loop;
+
+/* ---- from the window to the tile ---- */
+
+static bool is_run(const loop *line, uint64_t item) {
+    return line->from == item && line->to == item;
+}
+
+/* Fixed sizes let the compiler use a plain load and store. */
+static void copy_line(const loop *line, uint64_t item, const uint8_t *from, uint8_t *to) {
+    if (is_run(line, item)) {
+        memcpy(to, from, (size_t)(line->count * item));
+        return;
+    }
+    for (uint64_t i = 0; i < line->count; i++, from += line->from, to += line->to) {
+        switch (item) {
+        case 1:
+            *to = *from;
+            break;
+        case 2:
+            memcpy(to, from, 2);
+            break;
+        case 4:
+            memcpy(to, from, 4);
+            break;
+        default:
+            memcpy(to, from, 8);
+        }
+    }
+}
+
+/* Copies what some loops run over. */
+static void copy_box(const loop *loops, uint32_t count, uint64_t item, const uint8_t *from,
+                     uint8_t *to) {
+    static const loop once = {1, 0, 0};
+    uint64_t turns[SFT_VIEW_RANK] = {0};
+    const loop *line = count > 0 ? loops : &once;
+    for (;;) {
+        copy_line(line, item, from, to);
+        uint32_t i = 1;
+        for (; i < count; i++) {
+            from += loops[i].from;
+            to += loops[i].to;
+            if (++turns[i] < loops[i].count) {
+                break;
+            }
+            from -= loops[i].from * loops[i].count;
+            to -= loops[i].to * loops[i].count;
+            turns[i] = 0;
+        }
+        if (i >= count) {
+            return;
+        }
+    }
+}
+
+/* ---- from the storage to the window ---- */
+
+typedef struct reader {
+    const sft_region *bytes;
+    uint8_t *window;
+    uint64_t item;
+    loop loops[SFT_VIEW_RANK];
+    uint32_t count;
+    uint32_t near;   /* the first so many loops lie close together, and fit the window */
+    uint64_t extent; /* bytes from the first to the last of what they run over */
+    uint64_t turns;  /* of the next loop, that fit too; at least 1 */
+    sft_error *error;
+} reader;
+
+static void insert(reader *r, loop added) {
+    uint32_t at = r->count++;
+    for (; at > 0 && r->loops[at - 1].from > added.from; at--) {
+        r->loops[at] = r->loops[at - 1];
+    }
+    r->loops[at] = added;
+}
+
+static void make_loops(const sft_tiling *tiling, const sft_tile *tile, reader *r) {
+    uint64_t step = tiling->item;
+    for (uint32_t i = tiling->rank; i > 0; i--) {
+        uint64_t count = tile->size[i - 1];
+        if (count > 1) {
+            insert(r, (loop){count, tiling->strides[i - 1], step});
+        }
+        step *= count;
+    }
+}
+
+/* As many loops as fit the window and leave no large gaps, and as many turns of the next. */
+static void find_near(reader *r) {
+    r->extent = r->item;
+    r->turns = 1;
+    for (; r->near < r->count; r->near++) {
+        const loop *next = &r->loops[r->near];
+        if (next->from > r->extent && next->from - r->extent >= CLOSE) {
+            return;
+        }
+        uint64_t left = SFT_TILE_WINDOW - r->extent;
+        if (next->from > 0 && left / next->from < next->count - 1) {
+            r->turns = left / next->from + 1;
+            return;
+        }
+        r->extent += next->from * (next->count - 1);
+    }
+}
+
+/* Reads what the near loops run over, and some turns of the next one. */
+static sft_status read_block(reader *r, uint64_t turns, uint64_t from, uint8_t *to) {
+    uint32_t count = r->near;
+    uint64_t size = r->extent;
+    loop cut = {1, 0, 0};
+    if (turns > 1) {
+        cut = r->loops[count];
+        r->loops[count].count = turns;
+        size += cut.from * (turns - 1);
+        count++;
+    }
+    bool direct = count == 0 || (count == 1 && is_run(&r->loops[0], r->item));
+    sft_status status = sft_region_read(r->bytes, from, direct ? to : r->window, size, r->error);
+    if (status == SFT_OK && !direct) {
+        copy_box(r->loops, count, r->item, r->window, to);
+    }
+    if (turns > 1) {
+        r->loops[count - 1] = cut;
+    }
+    return status;
+}
+
+/* All turns of the loop behind the near ones, in blocks. */
+static sft_status read_blocks(reader *r, uint64_t from, uint8_t *to) {
+    loop next = r->near < r->count ? r->loops[r->near] : (loop){1, 0, 0};
+    sft_status status = SFT_OK;
+    for (uint64_t done = 0; done < next.count && status == SFT_OK; done += r->turns) {
+        uint64_t turns = sft_min(r->turns, next.count - done);
+        status = read_block(r, turns, from + next.from * done, to + next.to * done);
+    }
+    return status;
+}
+
+sft_status sft_view_read(const sft_tiling *tiling, const sft_tile *tile, const sft_region *bytes,
+                         uint8_t *window, uint8_t *to, sft_error *error) {
+    reader r = {.bytes = bytes, .window = window, .item = tiling->item, .error = error};
+    uint64_t from = tiling->base;
+    for (uint32_t i = 0; i < tiling->rank; i++) {
+        from += tile->start[i] * tiling->strides[i];
+    }
+    make_loops(tiling, tile, &r);
+    find_near(&r);
+    uint64_t turns[SFT_VIEW_RANK] = {0};
+    for (;;) {
+        sft_status status = read_blocks(&r, from, to);
+        if (status != SFT_OK) {
+            return status;
+        }
+        uint32_t i = r.near + 1;
+        for (; i < r.count; i++) {
+            from += r.loops[i].from;
+            to += r.loops[i].to;
+            if (++turns[i] < r.loops[i].count) {
+                break;
+            }
+            from -= r.loops[i].from * r.loops[i].count;
+            to -= r.loops[i].to * r.loops[i].count;
+            turns[i] = 0;
+        }
+        if (i >= r.count) {
+            return SFT_OK;
+        }
+    }
+}
