@@ -98,7 +98,7 @@ static const char *show_call(sft_judging *j, sft_ref ref) {
     return j->call;
 }
 
-/* What a dangerous name does: "the module os starts programs". */
+/* What a dangerous name does, to follow on it: ", which runs a shell command". */
 typedef struct reason {
     char text[200];
 } reason;
@@ -107,9 +107,9 @@ static reason why(const sft_policy_answer *answer) {
     reason r;
     const sft_policy_entry *entry = answer->entry;
     if (entry->name == NULL && entry->module[0] != '\0') {
-        snprintf(r.text, sizeof r.text, "the module %s %s", entry->module, entry->why);
+        snprintf(r.text, sizeof r.text, "; the module %s %s", entry->module, entry->why);
     } else {
-        snprintf(r.text, sizeof r.text, "it %s", entry->why);
+        snprintf(r.text, sizeof r.text, ", which %s", entry->why);
     }
     return r;
 }
@@ -128,26 +128,43 @@ static bool is_text(const sft_judging *j, sft_ref ref) {
     return is_kind(j, ref, SFT_VALUE_STR) || is_kind(j, ref, SFT_VALUE_OLD_STR);
 }
 
+static bool is_computed(const sft_judging *j, sft_ref global) {
+    const sft_value *value = sft_graph_value(j->graph, global);
+    return !is_text(j, value->global.module) || !is_text(j, value->global.name);
+}
+
+/* A name that is computed, in a module that is not. */
+static void judge_computed(sft_judging *j, const sft_effect *effect) {
+    sft_ref ref = effect->subject;
+    sft_ref module = sft_graph_value(j->graph, ref)->global.module;
+    sft_policy_answer answer = {SFT_POLICY_UNKNOWN, NULL, false};
+    if (is_text(j, module) && sft_graph_text(j->graph, module)->text.bytes != NULL) {
+        const sft_long_text *text = sft_graph_text(j->graph, module);
+        sft_pair pair = {text->text.bytes, (size_t)text->length, "", 0};
+        answer = sft_policy_ask(NULL, &pair);
+    }
+    report(j, effect, severity_of(&answer), "COMPUTED_NAME", ref, SFT_NO_REF,
+           "loading looks up a name that is put together while loading, so that nobody can tell "
+           "which it is%s",
+           answer.class == SFT_POLICY_DANGEROUS ? why(&answer).text : "");
+}
+
 static void judge_global(sft_judging *j, const sft_effect *effect) {
     sft_ref ref = effect->subject;
-    const sft_value *value = sft_graph_value(j->graph, ref);
     sft_policy_answer answer = sft_policy_of(j->judge->policy, j->graph, ref);
     if (is_fine(&answer)) {
         return;
     }
     const char *name = show_global(j, ref);
-    if (!is_text(j, value->global.module) || !is_text(j, value->global.name)) {
-        report(j, effect, SFT_SEVERITY_UNKNOWN, "COMPUTED_NAME", ref, SFT_NO_REF,
-               "loading looks up a name that is put together while loading, so that nobody can "
-               "tell which it is");
+    if (is_computed(j, ref)) {
+        judge_computed(j, effect);
     } else if (answer.dotted) {
         report(j, effect, severity_of(&answer), "DOTTED_NAME", ref, SFT_NO_REF,
-               "loading looks up %s step by step, through the objects on the way; %s", name,
-               answer.class == SFT_POLICY_DANGEROUS ? why(&answer).text
-                                                    : "where that leads is not known");
+               "loading looks up %s%s; a name with a dot reaches through the objects on its way",
+               name, answer.class == SFT_POLICY_DANGEROUS ? why(&answer).text : "");
     } else if (answer.class == SFT_POLICY_DANGEROUS) {
         report(j, effect, SFT_SEVERITY_DANGEROUS, "DANGEROUS_GLOBAL", ref, SFT_NO_REF,
-               "loading looks up %s; %s", name, why(&answer).text);
+               "loading looks up %s%s", name, why(&answer).text);
     } else {
         report(j, effect, SFT_SEVERITY_UNKNOWN, "UNKNOWN_GLOBAL", ref, SFT_NO_REF,
                "loading imports and looks up %s, which is not on the list of what is known to be "
@@ -176,11 +193,17 @@ static void judge_bad_call(sft_judging *j, const sft_effect *effect, sft_ref glo
     bool direct = callee_of(j, object) == global;
     if (answer->class == SFT_POLICY_DANGEROUS) {
         report(j, effect, SFT_SEVERITY_DANGEROUS, "DANGEROUS_CALL", global, object,
-               "loading calls %s; %s", call, why(answer).text);
-    } else if (global == SFT_NO_REF || !direct) {
+               "loading calls %s%s%s%s", call, direct ? "" : ", a result of ",
+               direct ? "" : j->global, why(answer).text);
+    } else if (!direct || is_computed(j, global)) {
         report(j, effect, SFT_SEVERITY_UNKNOWN, "UNKNOWN_CALL", global, object,
-               "loading makes the call %s of something that is itself a result, so that nobody "
-               "can tell what runs",
+               "loading makes the call %s, of something that comes about while loading, so that "
+               "nobody can tell what runs",
+               call);
+    } else if (is_fine(answer)) {
+        report(j, effect, SFT_SEVERITY_UNKNOWN, "UNKNOWN_CALL", global, object,
+               "loading calls %s, which is known to be harmless only where it is named and not "
+               "called",
                call);
     } else {
         report(j, effect, SFT_SEVERITY_UNKNOWN, "UNKNOWN_CALL", global, object,

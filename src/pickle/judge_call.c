@@ -492,14 +492,27 @@ static const char *check_loaded(const call *c) {
 /* How many arguments of a record are looked at. */
 #define ARGUMENTS 64
 
-/* A record takes plain values and other records; a function might be called. */
+/*
+ * A record takes plain values and other records. It might call a function, and go through a range
+ * to its end.
+ */
 static const char *check_record(const call *c) {
     if (c->count > ARGUMENTS) {
         return odd;
     }
-    for (uint32_t i = 0; i < c->count && c->known->answer.entry != NULL; i++) {
-        if (is_kind(c, at(c, i), SFT_VALUE_GLOBAL)) {
+    for (uint32_t i = 0; i < c->count; i++) {
+        sft_ref ref = at(c, i);
+        sft_value_kind kind = sft_graph_kind(c->j->graph, ref);
+        if (kind == SFT_VALUE_GLOBAL) {
             return "it gets a function or a class, which it might call";
+        }
+        if (sft_judging_made_by(c->j, ref) == SFT_ROLE_SCALAR) {
+            return computed;
+        }
+        bool counts = kind >= SFT_VALUE_STR && kind <= SFT_VALUE_FROZENSET;
+        const char *fault = counts ? grant_iterable(c, ref) : NULL;
+        if (fault != NULL) {
+            return fault;
         }
     }
     return NULL;

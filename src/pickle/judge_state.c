@@ -74,11 +74,13 @@ const char *sft_judge_attributes(sft_judging *j, sft_ref state) {
         return "its state is one that was found odd before";
     }
     const char *fault;
-    if (kind_of(j, state) == SFT_VALUE_TUPLE && sft_graph_value(j->graph, state)->count == 2) {
-        fault = check_names(j, at(j, state, 0));
-        fault = fault != NULL ? fault : check_names(j, at(j, state, 1));
+    /* The second of a pair would be set one by one, through methods of the class. */
+    bool pair =
+        kind_of(j, state) == SFT_VALUE_TUPLE && sft_graph_value(j->graph, state)->count == 2;
+    if (pair && !is_none(j, at(j, state, 1))) {
+        fault = "some of its attributes are set through methods of its class";
     } else {
-        fault = check_names(j, state);
+        fault = check_names(j, pair ? at(j, state, 0) : state);
     }
     j->marks[state] |= fault == NULL ? SFT_MARK_PLAIN : SFT_MARK_ODD;
     return fault;

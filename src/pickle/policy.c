@@ -106,17 +106,15 @@ static const sft_policy_entry *dangerous_steps(const sft_pair *pair) {
 }
 
 static const sft_policy_entry *dangerous(const sft_pair *pair) {
-    const sft_policy_entry *row = dangerous_module(pair->module, pair->module_length);
-    if (row == NULL) {
-        row = find(&sft_policy_dangers, pair);
+    const sft_policy_entry *row = find(&sft_policy_dangers, pair);
+    const char *dot = memchr(pair->name, '.', pair->name_length);
+    if (row == NULL && dot != NULL) {
+        sft_pair first = {pair->module, pair->module_length, pair->name,
+                          (size_t)(dot - pair->name)};
+        row = find(&sft_policy_dangers, &first);
     }
     if (row == NULL) {
-        const char *dot = memchr(pair->name, '.', pair->name_length);
-        if (dot != NULL) {
-            sft_pair first = {pair->module, pair->module_length, pair->name,
-                              (size_t)(dot - pair->name)};
-            row = find(&sft_policy_dangers, &first);
-        }
+        row = dangerous_module(pair->module, pair->module_length);
     }
     return row != NULL ? row : dangerous_steps(pair);
 }
