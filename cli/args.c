@@ -58,6 +58,7 @@ static int parse_long(struct args *args, const struct option_spec *specs, const 
         }
         *used = equals == NULL;
         args->values[spec->id] = equals != NULL ? equals + 1 : next;
+        args->given[args->given_count++] = (struct option_value){spec->id, args->values[spec->id]};
     }
     args->seen[spec->id] = true;
     return EXIT_FINE;
@@ -80,6 +81,7 @@ int args_parse(struct args *args, const char *command, const struct option_spec 
     memset(args, 0, sizeof *args);
     args->command = command;
     args->operands = memory_take((size_t)count + 1, sizeof *args->operands);
+    args->given = memory_take((size_t)count + 1, sizeof *args->given);
     int i = 0;
     for (; i < count && strcmp(arguments[i], "--") != 0; i++) {
         const char *argument = arguments[i];
@@ -113,6 +115,8 @@ int args_parse(struct args *args, const char *command, const struct option_spec 
 void args_free(struct args *args) {
     free(args->operands);
     args->operands = NULL;
+    free(args->given);
+    args->given = NULL;
 }
 
 int args_expect(const struct args *args, size_t least, size_t most, const char *what) {

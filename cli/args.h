@@ -20,6 +20,9 @@ enum option_id {
     OPTION_DATA,
     OPTION_METADATA,
     OPTION_CHECK,
+    OPTION_ALLOW,
+    OPTION_POLICY,
+    OPTION_SARIF,
     OPTIONS
 };
 
@@ -31,6 +34,11 @@ struct option_spec {
     bool takes_value;
 };
 
+struct option_value {
+    enum option_id id;
+    const char *value;
+};
+
 struct args {
     const char *command;
     const char **operands;
@@ -39,7 +47,9 @@ struct args {
     size_t rest_count;
     bool has_rest; /* there was a `--` */
     bool seen[OPTIONS];
-    const char *values[OPTIONS];
+    const char *values[OPTIONS]; /* of each option the last one */
+    struct option_value *given;  /* all of them, in their order */
+    size_t given_count;
 };
 
 /*

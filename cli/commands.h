@@ -25,5 +25,6 @@ extern const struct command command_header;
 extern const struct command command_info;
 extern const struct command command_ls;
 extern const struct command command_meta;
+extern const struct command command_scan;
 
 #endif /* CLI_COMMANDS_H */

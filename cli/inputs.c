@@ -34,13 +34,20 @@ void input_error_tensor(sft_error *error, const char *name, size_t length) {
     error->has_tensor = true;
 }
 
+bool input_refuse_stdin(const char *path, sft_error *error) {
+    if (strcmp(path, "-") != 0) {
+        return false;
+    }
+    input_error(error, SFT_NOT_A_FILE, path,
+                "standard input can't be read in any order; save it to a file and name that "
+                "(or ./- for a file of this name)");
+    return true;
+}
+
 sft_status input_try(const char *path, void (*on_defect)(void *context, const sft_error *error),
                      void *context, sft_model **model, sft_error *error) {
     *model = NULL;
-    if (strcmp(path, "-") == 0) {
-        input_error(error, SFT_NOT_A_FILE, path,
-                    "standard input can't be read in any order; save it to a file and name that "
-                    "(or ./- for a file of this name)");
+    if (input_refuse_stdin(path, error)) {
         return error->status;
     }
     sft_model_options options = SFT_MODEL_OPTIONS;

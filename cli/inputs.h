@@ -15,6 +15,9 @@
  */
 int input_open(const char *path, sft_model **model);
 
+/* input_refuse_stdin() - true if FILE is `-`, which has no places to go back to; says so. */
+bool input_refuse_stdin(const char *path, sft_error *error);
+
 /*
  * input_try() - the same, but leaves the error to the caller. @on_defect and @context may be NULL;
  * see sft_model_options.

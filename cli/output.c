@@ -42,6 +42,13 @@ bool output_is_terminal(void) {
     return known == 1;
 }
 
+bool output_wants_colour(void) {
+    const char *refused = getenv("NO_COLOR");
+    const char *terminal = getenv("TERM");
+    return (refused == NULL || *refused == '\0') && terminal != NULL &&
+           strcmp(terminal, "dumb") != 0;
+}
+
 static _Noreturn void fail(int why) {
     filled = 0;
     if (why == EPIPE) {

@@ -11,6 +11,10 @@
 void output_begin(void);
 
 bool output_is_terminal(void);
+
+/* output_wants_colour() - whether terminals are to see colours at all. */
+bool output_wants_colour(void);
+
 void output_bytes(const void *bytes, size_t size);
 void output_string(const char *string);
 void output_format(const char *format, ...) __attribute__((format(printf, 1, 2)));

@@ -1,10 +1,10 @@
 #include "progress.h"
 
+#include "output.h"
 #include "units.h"
 
 #include <stdbool.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -25,19 +25,12 @@ static double now(void) {
     return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
 }
 
-static bool wants_colour(void) {
-    const char *refused = getenv("NO_COLOR");
-    const char *terminal = getenv("TERM");
-    return (refused == NULL || *refused == '\0') && terminal != NULL &&
-           strcmp(terminal, "dumb") != 0;
-}
-
 void progress_begin(uint64_t total) {
     memset(&state, 0, sizeof state);
     state.on = total > 0 && isatty(STDERR_FILENO) == 1;
     state.total = total;
     if (state.on) {
-        state.colour = wants_colour();
+        state.colour = output_wants_colour();
         state.began = state.drawn = now();
     }
 }
