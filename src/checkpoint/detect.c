@@ -66,9 +66,10 @@ static bool is_bzip2(const unsigned char *bytes, size_t size) {
             memcmp(bytes + 4, "\x17\x72\x45\x38\x50\x90", 6) == 0);
 }
 
-/* RFC 1950: deflate with a window of up to 32 KiB, a check of five bits, no dictionary. */
+/* RFC 1950: deflate with a window of 32 KiB, as everybody writes it, a check of five bits, and no
+ * dictionary. */
 static bool is_zlib(const unsigned char *bytes, size_t size) {
-    return size >= 2 && (bytes[0] & 0x0f) == 8 && bytes[0] >> 4 <= 7 && (bytes[1] & 0x20) == 0 &&
+    return size >= 2 && bytes[0] == 0x78 && (bytes[1] & 0x20) == 0 &&
            (bytes[0] << 8 | bytes[1]) % 31 == 0;
 }
 

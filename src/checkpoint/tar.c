@@ -6,8 +6,6 @@
 #include "base/error.h"
 #include "base/memory.h"
 
-/* Where Python's tarfile, which torch used, and POSIX differ, this follows tarfile. */
-
 #define RECORD 512
 
 /* Longer names and lists of them are not read. */
@@ -315,6 +313,7 @@ sft_status sft_tar_next(const sft_region *region, uint64_t *position, sft_source
 sft_status sft_tar_find(const sft_region *region, const char *name, sft_sources *sources,
                         sft_region *member, sft_error *error) {
     uint64_t position = 0;
+    bool any = false;
     for (;;) {
         sft_tar_member next;
         bool found;
@@ -323,13 +322,14 @@ sft_status sft_tar_find(const sft_region *region, const char *name, sft_sources 
             return status;
         }
         if (!found) {
-            return sft_fail(error, SFT_NOT_FOUND, SFT_NO_BYTE,
-                            "the archive has no member called \"%s\"", name);
+            return any ? SFT_OK
+                       : sft_fail(error, SFT_NOT_FOUND, SFT_NO_BYTE,
+                                  "the archive has no member called \"%s\"", name);
         }
         const char *path = strncmp(next.name, "./", 2) == 0 ? next.name + 2 : next.name;
         if (next.regular && strcmp(path, name) == 0) {
             *member = next.region;
-            return SFT_OK;
+            any = true;
         }
     }
 }

@@ -40,10 +40,12 @@ void sft_zip_free(sft_zip *zip) {
     zip->capacity = 0;
 }
 
-static sft_status set_label(const sft_zip *zip, const sft_zip_entry *entry, sft_sources *sources,
-                            sft_region *region) {
-    region->label = sft_sources_label(sources, zip->region.label, entry->name, entry->name_length);
-    return region->label == NULL ? SFT_NO_MEMORY : SFT_OK;
+/* Without memory for its own label, a region has the archive's: it can still be looked at. */
+static void set_label(const sft_zip *zip, const sft_zip_entry *entry, sft_sources *sources,
+                      sft_region *region) {
+    const char *label =
+        sft_sources_label(sources, zip->region.label, entry->name, entry->name_length);
+    region->label = label != NULL ? label : zip->region.label;
 }
 
 static sft_status region_of(const sft_zip *zip, const sft_zip_entry *entry, uint64_t size,
@@ -55,9 +57,7 @@ static sft_status region_of(const sft_zip *zip, const sft_zip_entry *entry, uint
         return sft_fail(error, SFT_UNSUPPORTED_SOURCE, entry->record,
                         "the file \"%s\" in the archive cannot be unpacked", name.text);
     }
-    if (set_label(zip, entry, sources, &packed) != SFT_OK) {
-        return sft_fail_memory(error);
-    }
+    set_label(zip, entry, sources, &packed);
     if (entry->method == SFT_ZIP_STORED) {
         *region = packed;
         region->size = sft_min(packed.size, size);
@@ -80,6 +80,9 @@ sft_status sft_zip_region_part(const sft_zip *zip, const sft_zip_entry *entry, u
 
 bool sft_zip_raw(const sft_zip *zip, const sft_zip_entry *entry, sft_sources *sources,
                  sft_region *region) {
-    return sft_region_part(&zip->region, entry->data, entry->packed, region) &&
-           set_label(zip, entry, sources, region) == SFT_OK;
+    bool inside = sft_region_part(&zip->region, entry->data, entry->packed, region);
+    if (inside) {
+        set_label(zip, entry, sources, region);
+    }
+    return inside;
 }

@@ -30,8 +30,9 @@ sft_zip_extra sft_zip_read_extra(const unsigned char *bytes, size_t size) {
         if (length > size) {
             return extra;
         }
-        if (kind == EXTRA_ZIP64) {
-            extra.zip64_twice = extra.zip64 != NULL;
+        if (kind == EXTRA_ZIP64 && extra.zip64 != NULL) {
+            extra.zip64_twice = true;
+        } else if (kind == EXTRA_ZIP64) {
             extra.zip64 = bytes;
             extra.zip64_size = length;
         } else if (kind == EXTRA_UNICODE_PATH && length > 5) {

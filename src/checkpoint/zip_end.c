@@ -48,12 +48,6 @@ static uint64_t below_end(const sft_region *region) {
     return region->size < END_SIZE ? 0 : region->size - END_SIZE + 1;
 }
 
-bool sft_zip_has_end(const sft_region *region) {
-    uint64_t position;
-    bool found;
-    return find_signature(region, below_end(region), &position, &found, NULL) == SFT_OK && found;
-}
-
 typedef struct end_record {
     uint64_t disk, directory_disk;
     uint64_t count_here, count;
@@ -97,15 +91,13 @@ static bool agree(const end_record *narrow, const end_record *wide) {
  */
 static sft_status read_end64(const sft_region *region, uint64_t position, end_record *end,
                              uint64_t *begin, uint64_t *stated, sft_error *error) {
-    unsigned char bytes[END64_SIZE + LOCATOR_SIZE];
+    unsigned char bytes[END64_SIZE + LOCATOR_SIZE] = {0};
+    const unsigned char *locator = bytes + END64_SIZE;
     *begin = position;
     *stated = UINT64_MAX;
-    if (position < sizeof bytes) {
-        return SFT_OK;
-    }
-    uint64_t place = position - sizeof bytes;
-    sft_status status = sft_region_read(region, place, bytes, sizeof bytes, error);
-    const unsigned char *locator = bytes + END64_SIZE;
+    uint64_t size = sft_min(sizeof bytes, position);
+    uint64_t place = position - size;
+    sft_status status = sft_region_read(region, place, bytes + (sizeof bytes - size), size, error);
     if (status != SFT_OK || memcmp(locator, "PK\6\7", 4) != 0) {
         return status;
     }
@@ -177,18 +169,25 @@ static sft_status place_directory(sft_zip_reader *reader, const end_record *end,
     return SFT_OK;
 }
 
-/* Whether the bytes at a signature could be taken for the end of this archive or of one in it. */
+/* Whether what stands at a signature could be the end of this archive, or of one in it. */
 static sft_status is_plausible(const sft_region *region, uint64_t position, bool *plausible,
                                sft_error *error) {
     unsigned char bytes[END_SIZE];
     sft_status status = sft_region_read(region, position, bytes, sizeof bytes, error);
     if (status == SFT_OK) {
-        end_record other = parse_end(bytes);
-        *plausible = other.disk == 0 && other.directory_disk == 0 && other.size <= position &&
-                     other.offset <= position - other.size &&
-                     sft_zip_16(bytes + 20) <= region->size - position - END_SIZE;
+        end_record end = parse_end(bytes);
+        bool wide = end.size == UINT32_MAX || end.offset == UINT32_MAX;
+        *plausible = wide || (end.size <= position && end.offset <= position - end.size);
     }
     return status;
+}
+
+bool sft_zip_has_end(const sft_region *region) {
+    uint64_t position;
+    bool found;
+    bool plausible = false;
+    return find_signature(region, below_end(region), &position, &found, NULL) == SFT_OK && found &&
+           is_plausible(region, position, &plausible, NULL) == SFT_OK && plausible;
 }
 
 /* Another end record inside of the directory is for readers that look for it in another way. */
