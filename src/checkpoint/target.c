@@ -125,7 +125,7 @@ static sft_status find_place(const sft_target_request *request, place *p, sft_ar
         in_folder_of(p, request->source);
         return p->alone != NULL ? SFT_OK : sft_fail_memory(error);
     }
-    bool exists;
+    bool exists = false;
     size_t length = strlen(given);
     if (length > 0 && (is_folder(given, &exists) || given[length - 1] == '/')) {
         return in_folder(p, given, exists, arena, target, error);
