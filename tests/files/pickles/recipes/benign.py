@@ -575,7 +575,7 @@ def _others() -> Iterator[Case]:
             content,
             (MALFORMED,),
             format="unrecognized",
-            codes=("UNSUPPORTED",),
+            codes=("UNSUPPORTED",) if content else ("TRUNCATED",),
         )
 
 

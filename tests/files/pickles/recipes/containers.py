@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from pickles.recipes import arrays, packing, torch
 from pickles.recipes.archive import Member, tarred, zipped
-from pickles.recipes.case import DANGEROUS, MALFORMED, UNKNOWN, Case, hostile
+from pickles.recipes.case import CLEAN, DANGEROUS, MALFORMED, UNKNOWN, Case, hostile
 from pickles.recipes.ops import PAYLOAD, Code, call, name, pickle
 
 SYSTEM = ("os.system",)
@@ -61,16 +61,14 @@ def _legacy() -> Iterator[Case]:
         UNKNOWN,
         MALFORMED,
     )
-    yield _case(
-        "legacy-storage-pickle.pt",
+    yield Case(
+        "containers/legacy-storage-pickle.pt",
         "The storage's bytes are a pickle with the payload, which no loader reaches there.",
         torch.legacy(
             {"weight": torch.tensor(torch.legacy_storage(12), (12,), (1,))},
             {"1": (EVIL + bytes(48))[:48]},
         ),
-        "clean",
-        DANGEROUS,
-        UNKNOWN,
+        (CLEAN, UNKNOWN, DANGEROUS),
     )
     yield _case(
         "legacy-count-negative.pt",
@@ -261,12 +259,12 @@ def _numpy() -> Iterator[Case]:
         call(name("numpy", "dtype"), "O8", False, True),
         EVIL,
     )
-    yield _case(
-        "numpy-scalar-object.pkl",
-        "A NumPy scalar of objects, whose bytes are a pickle.",
+    yield Case(
+        "containers/numpy-scalar-object.pkl",
+        "A NumPy scalar of objects whose bytes are a pickle, which NumPy does not load.",
         pickle(scalar, 3),
-        DANGEROUS,
-        UNKNOWN,
+        (CLEAN, UNKNOWN, DANGEROUS),
+        converts=(0, 1, 2, 3),
     )
 
 
