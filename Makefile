@@ -8,7 +8,7 @@ export JOBS
 MAKEFLAGS += --no-print-directory
 
 .PHONY: all demo test test-python test-pythons test-frameworks test-foreign lint format fuzz bench
-.PHONY: wheel sdist install clean distclean help
+.PHONY: scanners wheel sdist install clean distclean help
 
 all:
 	@scripts/setup.sh build
@@ -54,6 +54,11 @@ bench:
 	@scripts/setup.sh bench
 	@scripts/bench.sh
 
+scanners:
+	@scripts/setup.sh scanners
+	@scripts/build.sh
+	@tests/scanners/compare.py --sft build/sft --python build/venv/scanners/bin/python --write docs/pickle.md
+
 wheel:
 	@scripts/setup.sh package
 	@scripts/package.sh wheel
@@ -87,6 +92,7 @@ help:
 	@echo 'make format          formats the sources in place'
 	@echo 'make fuzz            every fuzz target for SECONDS=60'
 	@echo 'make bench           the benchmarks: ROW=3 runs one row, QUICK=1 takes small files'
+	@echo 'make scanners        other scanners over the same files; the table goes into docs/pickle.md'
 	@echo 'make wheel           the Python package, with libsft inside, in dist/'
 	@echo 'make sdist           its source archive, in dist/'
 	@echo 'make install         PREFIX=/usr/local DESTDIR='

@@ -73,6 +73,11 @@ libcmocka-dev /usr/include/cmocka.h
 libjansson-dev /usr/include/jansson.h
 END
     ;;
+  scanners) # the scanners that ours is compared with
+    group build
+    group python
+    echo 'venv scanners'
+    ;;
   test)
     group everything
     cat <<'END'
@@ -88,6 +93,7 @@ ours demo
 END
     group core
     group base
+    echo 'venv checkpoints'
     ;;
   fuzz)
     group everything
@@ -115,6 +121,7 @@ END
 g++ g++
 rapidjson-dev /usr/include/rapidjson/document.h
 venv bench
+venv scanners
 END
     ;;
   foreign)
