@@ -1,5 +1,6 @@
 #include "checkpoint/walk.h"
 
+#include <errno.h>
 #include <stdio.h>
 
 #include "base/checked.h"
@@ -109,6 +110,10 @@ sft_status sft_walk_say_broken(sft_walk *walk, const sft_item *item, sft_status 
         return sft_walk_say(walk, item, SFT_SEVERITY_MALFORMED, "LIMIT", SFT_NO_BYTE,
                             "it unpacks to more than a scan of this file may take", error);
     }
+    if (failure->system_error == EBADMSG) {
+        return sft_walk_say(walk, item, SFT_SEVERITY_MALFORMED, "BROKEN", SFT_NO_BYTE,
+                            "its compressed bytes are damaged", error);
+    }
     const char *code = limit                              ? "LIMIT"
                        : status == SFT_UNSUPPORTED_SOURCE ? "UNSUPPORTED"
                                                           : "BROKEN";
@@ -120,11 +125,11 @@ void sft_walk_format(sft_walk *walk, const sft_item *item, sft_format format) {
     if (item->expect != SFT_EXPECT_FILE) {
         return;
     }
-    /* A compressed file keeps its format, unless there is nothing in it. */
-    bool is_packed = walk->format == SFT_FORMAT_GZIP || walk->format == SFT_FORMAT_ZLIB;
-    if (!is_packed || format == SFT_FORMAT_UNRECOGNIZED) {
-        walk->format = format;
+    /* A compressed file keeps its format, unless there is nothing in it that is known. */
+    if (item->depth == 0) {
+        walk->outer = format;
     }
+    walk->format = format == SFT_FORMAT_UNRECOGNIZED ? format : walk->outer;
 }
 
 /* ---- an item as all that it could be ---- */
@@ -289,7 +294,7 @@ sft_status sft_walk_item(sft_walk *walk, const sft_item *item, sft_error *error)
         return sft_walk_safetensors(walk, item, error);
     case SFT_VIEW_TAR_STORAGES:
     case SFT_VIEW_TAR_TENSORS:
-        return sft_walk_tar_part(walk, item, error);
+        return sft_walk_pickles(walk, item, error);
     default:
         return walk_file(walk, item, error);
     }

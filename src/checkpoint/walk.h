@@ -85,6 +85,7 @@ struct sft_walk {
     sft_findings *findings;
     sft_frame *top;
     sft_format format;  /* of the file */
+    sft_format outer;   /* the same, whatever is in it */
     uint64_t unpack;    /* bytes that may yet be unpacked */
     uint64_t checksums; /* of these, for no more than checksums */
     bool unpack_over;   /* a read was refused for that */
@@ -144,7 +145,6 @@ sft_status sft_walk_item(sft_walk *walk, const sft_item *item, sft_error *error)
 sft_status sft_walk_pickles(sft_walk *walk, const sft_item *item, sft_error *error);
 sft_status sft_walk_zip(sft_walk *walk, const sft_item *item, sft_error *error);
 sft_status sft_walk_tar(sft_walk *walk, const sft_item *item, sft_error *error);
-sft_status sft_walk_tar_part(sft_walk *walk, const sft_item *item, sft_error *error);
 sft_status sft_walk_packed(sft_walk *walk, const sft_item *item, sft_error *error);
 sft_status sft_walk_npy(sft_walk *walk, const sft_item *item, sft_error *error);
 sft_status sft_walk_safetensors(sft_walk *walk, const sft_item *item, sft_error *error);

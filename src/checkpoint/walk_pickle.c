@@ -263,6 +263,26 @@ static sft_status read_pickle(sft_reading *r, uint64_t start, bool as_joblib) {
     return sft_walk_explain(r->walk, status, &limit, r->error);
 }
 
+static bool has_import(const sft_graph *graph) {
+    for (uint64_t i = 0; i < graph->effect_count; i++) {
+        if (graph->effects[i].kind == SFT_EFFECT_GLOBAL ||
+            graph->effects[i].kind == SFT_EFFECT_CALL) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/*
+ * A file that begins without PROTO, and breaks before it has imported anything, is likely something
+ * else: a text, or MessagePack, whose first byte may be that of EXT1.
+ */
+static bool is_something_else(const sft_reading *r, uint64_t number) {
+    return r->item->expect == SFT_EXPECT_FILE && number == 0 && r->damage == SFT_OK &&
+           r->pickle.end == SFT_PICKLE_BROKEN && !r->pickle.begins_with_proto &&
+           !has_import(&r->pickle.graph);
+}
+
 static bool counts(const sft_reading *r) {
     return !r->is_nested || r->pickle.begins_with_proto || r->pickle.end == SFT_PICKLE_STOPPED;
 }
@@ -296,7 +316,8 @@ static sft_status look_at_one(sft_reading *r, uint64_t start, uint64_t number, s
     sft_status status = read_pickle(r, start, true);
     const sft_pickle *pickle = &r->pickle;
     r->only_calls = r->is_nested || (number > 0 && pickle->end != SFT_PICKLE_STOPPED);
-    if (status == SFT_OK && counts(r)) {
+    bool is_other = is_something_else(r, number);
+    if (status == SFT_OK && counts(r) && !is_other) {
         status = judge(r);
     }
     sft_value_kind result =
@@ -310,11 +331,11 @@ static sft_status look_at_one(sft_reading *r, uint64_t start, uint64_t number, s
         .position = pickle->position,
         .opcode = pickle->opcode,
         .what = pickle->what,
-        .with_proto = pickle->begins_with_proto,
-        .imports = pickle->graph.effect_count > 0,
+        .is_other = is_other,
         .is_number = result == SFT_VALUE_BIG_INT || result == SFT_VALUE_INT,
         .is_joblib = r->joblib.seen,
     };
+    sft_ending_of_part(pickle, ending);
     bool misread = r->joblib.misread && !r->is_nested;
     sft_pickle_free(&r->pickle);
     if (status == SFT_OK && misread) {
@@ -347,10 +368,7 @@ static sft_status say_trailing(sft_reading *r, uint64_t at) {
                         "bytes follow the end of the last pickle", r->error);
 }
 
-/*
- * The end of a row of pickles. What begins without PROTO and does nothing before it breaks is
- * likely a text, and no pickle at all.
- */
+/* The end of a row of pickles. */
 static sft_status say_end(sft_reading *r, const sft_ending *ending, uint64_t number) {
     bool is_limit = ending->end == SFT_PICKLE_LIMIT || ending->damage != SFT_OK;
     if (r->is_nested) {
@@ -359,8 +377,7 @@ static sft_status say_end(sft_reading *r, const sft_ending *ending, uint64_t num
     if (number > 0 && !is_limit) {
         return say_trailing(r, ending->start);
     }
-    if (r->item->expect == SFT_EXPECT_FILE && !is_limit && !ending->with_proto &&
-        !ending->imports) {
+    if (ending->is_other) {
         sft_walk_format(r->walk, r->item, SFT_FORMAT_UNRECOGNIZED);
         return SFT_OK;
     }
@@ -453,8 +470,10 @@ static sft_status look_at_all(sft_reading *r) {
         if (status == SFT_OK && ending.end != SFT_PICKLE_STOPPED) {
             return say_end(r, &ending, number);
         }
-        if (status == SFT_OK && number == 0 && ending.is_number &&
-            ending.position <= LONGEST_MAGIC) {
+        if (status == SFT_OK && r->item->view != SFT_VIEW_PICKLES) {
+            status = sft_skip_in_part(r, number, &ending);
+        } else if (status == SFT_OK && number == 0 && ending.is_number &&
+                   ending.position <= LONGEST_MAGIC) {
             status = read_legacy(r, &legacy);
         }
         if (status != SFT_OK) {

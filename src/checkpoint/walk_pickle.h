@@ -23,10 +23,11 @@ typedef struct sft_ending {
     uint64_t position;
     uint8_t opcode;
     const char *what;
-    bool with_proto;
-    bool imports;   /* or calls, or has another effect */
+    bool is_other;  /* it was no pickle */
     bool is_number; /* its result */
     bool is_joblib;
+    uint64_t count;     /* the result, where it is a number */
+    uint32_t item_size; /* where the result's third item is a class of storages */
 } sft_ending;
 
 /* What torch's legacy container has said of itself. */
@@ -44,11 +45,12 @@ typedef struct sft_reading {
     const sft_item *item;
     sft_pickle_input input;
     sft_pickle pickle;
-    bool is_nested;   /* nobody expects a pickle here: see sft_expect */
-    bool nested_said; /* and it was told that there is one */
-    bool is_filled;   /* the pickles go to the region's end */
-    bool only_calls;  /* of the effects only imports and calls count */
-    uint64_t from;    /* and only those from here on */
+    bool is_nested;      /* nobody expects a pickle here: see sft_expect */
+    bool nested_said;    /* and it was told that there is one */
+    uint64_t part_count; /* pickles in a member of torch's tar that are followed by bytes */
+    bool is_filled;      /* the pickles go to the region's end */
+    bool only_calls;     /* of the effects only imports and calls count */
+    uint64_t from;       /* and only those from here on */
     sft_joblib joblib;
     uint64_t raw_from;   /* where the first raw bytes of joblib begin */
     sft_raw_pickle *raw; /* in the order of the region */
@@ -69,5 +71,13 @@ void sft_reading_end(sft_reading *r);
 
 /* Adds something to be looked at behind the pickles, whose findings come here. */
 sft_status sft_reading_add(sft_reading *r, sft_part *part);
+
+/* ---- members of torch's tar: see walk_tar_part.c ---- */
+
+/* Fills in what a pickle says of the bytes behind it. */
+void sft_ending_of_part(const sft_pickle *pickle, sft_ending *ending);
+
+/* Goes past the bytes behind pickle `number`. SFT_NO_MEMORY. */
+sft_status sft_skip_in_part(sft_reading *r, uint64_t number, sft_ending *ending);
 
 #endif
