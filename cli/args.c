@@ -39,6 +39,11 @@ static int unknown(const struct args *args, const char *option, size_t length) {
                          option, args->command);
 }
 
+static void take_value(struct args *args, const struct option_spec *spec, const char *value) {
+    args->values[spec->id] = value;
+    args->given[args->given_count++] = (struct option_value){spec->id, value};
+}
+
 /* `--name`, `--name=value`, or `--name value`: then *used becomes true. */
 static int parse_long(struct args *args, const struct option_spec *specs, const char *argument,
                       const char *next, bool *used) {
@@ -57,21 +62,30 @@ static int parse_long(struct args *args, const struct option_spec *specs, const 
             return message_usage("%s: --%s needs a value", args->command, spec->name);
         }
         *used = equals == NULL;
-        args->values[spec->id] = equals != NULL ? equals + 1 : next;
-        args->given[args->given_count++] = (struct option_value){spec->id, args->values[spec->id]};
+        take_value(args, spec, equals != NULL ? equals + 1 : next);
     }
     args->seen[spec->id] = true;
     return EXIT_FINE;
 }
 
-/* `-q`, or several in one: `-qv`. No letter stands for an option with a value. */
-static int parse_letters(struct args *args, const struct option_spec *specs, const char *argument) {
+/* `-q`, or several in one: `-qv`. A letter's value follows it at once, or is the next argument. */
+static int parse_letters(struct args *args, const struct option_spec *specs, const char *argument,
+                         const char *next, bool *used) {
     for (const char *letter = argument + 1; *letter != '\0'; letter++) {
         const struct option_spec *spec = find_letter(specs, *letter);
         if (spec == NULL) {
             return unknown(args, argument, strlen(argument));
         }
         args->seen[spec->id] = true;
+        if (spec->takes_value) {
+            bool attached = letter[1] != '\0';
+            if (!attached && next == NULL) {
+                return message_usage("%s: -%c needs a value", args->command, spec->letter);
+            }
+            *used = !attached;
+            take_value(args, spec, attached ? letter + 1 : next);
+            break;
+        }
     }
     return EXIT_FINE;
 }
@@ -89,11 +103,10 @@ int args_parse(struct args *args, const char *command, const struct option_spec 
         int code = EXIT_FINE;
         if (argument[0] != '-' || argument[1] == '\0') {
             args->operands[args->operand_count++] = argument;
-        } else if (argument[1] == '-') {
-            code =
-                parse_long(args, specs, argument, i + 1 < count ? arguments[i + 1] : NULL, &used);
         } else {
-            code = parse_letters(args, specs, argument);
+            const char *next = i + 1 < count ? arguments[i + 1] : NULL;
+            code = argument[1] == '-' ? parse_long(args, specs, argument, next, &used)
+                                      : parse_letters(args, specs, argument, next, &used);
         }
         if (code != EXIT_FINE) {
             return code;

@@ -19,6 +19,7 @@ struct command {
 extern const struct command command_cat;
 extern const struct command command_check;
 extern const struct command command_completion;
+extern const struct command command_convert;
 extern const struct command command_diff;
 extern const struct command command_hash;
 extern const struct command command_header;

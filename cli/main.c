@@ -9,8 +9,9 @@
 #include <string.h>
 
 static const struct command *const commands[] = {
-    &command_ls,   &command_info, &command_header, &command_check, &command_cat,
-    &command_meta, &command_diff, &command_hash,   &command_scan,  &command_completion,
+    &command_ls,   &command_info,    &command_header,     &command_check,
+    &command_cat,  &command_meta,    &command_diff,       &command_hash,
+    &command_scan, &command_convert, &command_completion,
 };
 
 static const char help_head[] = "Usage: sft COMMAND [options] FILE...\n"

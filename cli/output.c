@@ -16,6 +16,7 @@
 
 static unsigned char buffer[64 * 1024];
 static size_t filled;
+static struct text *captured;
 
 /*
  * A file that is opened while standard output is closed would get its number, and
@@ -89,7 +90,15 @@ void output_flush(void) {
     }
 }
 
+void output_capture(struct text *text) {
+    captured = text;
+}
+
 void output_bytes(const void *bytes, size_t size) {
+    if (captured != NULL) {
+        text_add(captured, bytes, size);
+        return;
+    }
     if (size > sizeof buffer - filled) {
         output_flush();
     }

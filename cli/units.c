@@ -3,7 +3,9 @@
 #include <inttypes.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 struct units units_bytes(uint64_t bytes) {
     static const char *const names[] = {"KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
@@ -37,4 +39,28 @@ struct units units_grouped(uint64_t number) {
     }
     units.text[to] = '\0';
     return units;
+}
+
+bool units_parse(const char *text, uint64_t *bytes) {
+    static const struct {
+        const char *name;
+        double factor;
+    } names[] = {{"", 1},         {"B", 1},       {"KB", 1e3},     {"MB", 1e6},
+                 {"GB", 1e9},     {"TB", 1e12},   {"KiB", 1024.0}, {"MiB", 1048576.0},
+                 {"GiB", 0x1p30}, {"TiB", 0x1p40}};
+    size_t digits = strspn(text, "0123456789.");
+    char *end;
+    double value = strtod(text, &end);
+    if (digits == 0 || end != text + digits) {
+        return false;
+    }
+    end += strspn(end, " ");
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        if (strcasecmp(end, names[i].name) == 0) {
+            value *= names[i].factor;
+            *bytes = value >= 1 && value < 0x1p63 ? (uint64_t)value : 0;
+            return *bytes > 0;
+        }
+    }
+    return false;
 }

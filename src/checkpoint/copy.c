@@ -101,7 +101,7 @@ static void add_large(copier *c, uint32_t number) {
     uint64_t room = sft_min(planned->size, SFT_MOVE_PIECE);
     if (!planned->tensor->dense) {
         sft_tiling tiling;
-        sft_view_cut(planned->tensor, &tiling);
+        sft_tiling_cut(planned->tensor, &tiling);
         added.kind = TILES;
         added.pieces = tiling.count;
         room = SFT_TILE_BYTES;
@@ -249,8 +249,8 @@ static sft_status move(const copier *c, const sft_hands *hands, const lot *what,
     if (what->kind == TILES) {
         sft_tiling tiling;
         sft_tile tile;
-        sft_view_cut(planned->tensor, &tiling);
-        sft_view_tile(&tiling, piece, &tile);
+        sft_tiling_cut(planned->tensor, &tiling);
+        sft_tiling_tile(&tiling, piece, &tile);
         *bytes = tile.bytes;
         return sft_move_tile(c->mover, hands, both, what->number, region, piece, error);
     }

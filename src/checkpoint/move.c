@@ -52,7 +52,7 @@ static sft_status read_piece(const sft_mover *mover, uint32_t number, const sft_
     if (status != SFT_OK) {
         return blame(mover, number, status, error);
     }
-    sft_view_settle(planned->tensor, sft_move_storage(planned)->big_endian, to, size);
+    sft_tiling_settle(planned->tensor, sft_move_storage(planned)->big_endian, to, size);
     return SFT_OK;
 }
 
@@ -82,11 +82,11 @@ static sft_status read_tile(const sft_mover *mover, const sft_hands *hands, uint
                             const sft_region *bytes, const sft_tiling *tiling, const sft_tile *tile,
                             uint8_t *to, sft_error *error) {
     const sft_plan_tensor *planned = mover->tensors[number];
-    sft_status status = sft_view_read(tiling, tile, bytes, hands->window, to, error);
+    sft_status status = sft_tiling_read(tiling, tile, bytes, hands->window, to, error);
     if (status != SFT_OK) {
         return blame(mover, number, status, error);
     }
-    sft_view_settle(planned->tensor, sft_move_storage(planned)->big_endian, to, tile->bytes);
+    sft_tiling_settle(planned->tensor, sft_move_storage(planned)->big_endian, to, tile->bytes);
     return SFT_OK;
 }
 
@@ -95,8 +95,8 @@ sft_status sft_move_tile(const sft_mover *mover, const sft_hands *hands, unsigne
                          sft_error *error) {
     sft_tiling tiling;
     sft_tile tile;
-    sft_view_cut(mover->tensors[number]->tensor, &tiling);
-    sft_view_tile(&tiling, index, &tile);
+    sft_tiling_cut(mover->tensors[number]->tensor, &tiling);
+    sft_tiling_tile(&tiling, index, &tile);
     sft_status status = SFT_OK;
     for (unsigned step = SFT_MOVE_PUT; step <= SFT_MOVE_CHECK && status == SFT_OK; step *= 2) {
         if ((what & step) == 0) {
@@ -105,7 +105,7 @@ sft_status sft_move_tile(const sft_mover *mover, const sft_hands *hands, unsigne
         status = read_tile(mover, hands, number, bytes, &tiling, &tile, hands->source, error);
         for (uint64_t run = 0; run < tile.run_count && status == SFT_OK; run++) {
             const uint8_t *piece = hands->source + run * tile.run;
-            uint64_t offset = sft_view_run(&tiling, &tile, run);
+            uint64_t offset = sft_tiling_run(&tiling, &tile, run);
             if (step == SFT_MOVE_PUT) {
                 status = sft_writer_put(mover->writer, number, offset, piece, tile.run, error);
             } else {
@@ -171,7 +171,7 @@ static sft_status read_small(const sft_mover *mover, const sft_hands *hands, str
         }
     }
     memcpy(to, hands->window + (begin - held->begin), (size_t)planned->size);
-    sft_view_settle(planned->tensor, storage->big_endian, to, planned->size);
+    sft_tiling_settle(planned->tensor, storage->big_endian, to, planned->size);
     return SFT_OK;
 }
 
@@ -191,8 +191,8 @@ static sft_status read_batch(const sft_mover *mover, const sft_hands *hands,
         }
         sft_tiling tiling;
         sft_tile tile;
-        sft_view_cut(planned->tensor, &tiling);
-        sft_view_tile(&tiling, 0, &tile);
+        sft_tiling_cut(planned->tensor, &tiling);
+        sft_tiling_tile(&tiling, 0, &tile);
         status = read_tile(mover, hands, number, &sft_move_storage(planned)->region, &tiling, &tile,
                            to, error);
         held.source = UINT64_MAX; /* the window was needed */

@@ -6,7 +6,7 @@
 #include <sft/base.h>
 
 #include "checkpoint/plan.h"
-#include "checkpoint/view.h"
+#include "checkpoint/tiling.h"
 #include "model/writer.h"
 
 /* Bytes of a dense tensor that move at once: what a processor's own cache holds. */

@@ -189,7 +189,7 @@ static sft_status move_tensor(const sft_copy_job *job, const sft_hands *hands, u
         return status;
     }
     sft_tiling tiling;
-    sft_view_cut(planned->tensor, &tiling);
+    sft_tiling_cut(planned->tensor, &tiling);
     for (uint64_t i = 0; i < tiling.count && status == SFT_OK; i++) {
         status = sft_move_tile(&job->mover, hands, what, number, bytes, i, error);
     }

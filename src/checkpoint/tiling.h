@@ -5,14 +5,14 @@
  * A view that is not dense is read in tiles: boxes of it, so shaped that both what is read and what
  * is written comes in long pieces, whatever the strides.
  */
-#ifndef SFT_SRC_CHECKPOINT_VIEW_H
-#define SFT_SRC_CHECKPOINT_VIEW_H
+#ifndef SFT_SRC_CHECKPOINT_TILING_H
+#define SFT_SRC_CHECKPOINT_TILING_H
 
 #include <sft/base.h>
 
 #include "checkpoint/found.h"
 
-#define SFT_VIEW_RANK 64U
+#define SFT_TILING_RANK 64U
 
 /* The most bytes that a tile has. */
 #define SFT_TILE_BYTES (UINT64_C(4) * 1024 * 1024)
@@ -25,37 +25,37 @@ typedef struct sft_tiling {
     uint64_t item; /* bytes of an element */
     uint64_t base; /* of the first element in the storage, in bytes */
     uint32_t rank;
-    uint64_t shape[SFT_VIEW_RANK];
-    uint64_t strides[SFT_VIEW_RANK]; /* in bytes */
-    uint64_t tile[SFT_VIEW_RANK];    /* elements of a tile in each dimension */
-    uint64_t count;                  /* tiles */
+    uint64_t shape[SFT_TILING_RANK];
+    uint64_t strides[SFT_TILING_RANK]; /* in bytes */
+    uint64_t tile[SFT_TILING_RANK];    /* elements of a tile in each dimension */
+    uint64_t count;                    /* tiles */
 } sft_tiling;
 
 /* One tile: runs of the result that stand one behind the other in memory. */
 typedef struct sft_tile {
-    uint64_t start[SFT_VIEW_RANK];
-    uint64_t size[SFT_VIEW_RANK];
+    uint64_t start[SFT_TILING_RANK];
+    uint64_t size[SFT_TILING_RANK];
     uint64_t bytes;     /* of all runs */
     uint64_t run;       /* bytes of each */
     uint64_t run_count; /* how many */
 } sft_tile;
 
 /* Bytes of an element; 0 for types of less than a byte. */
-uint64_t sft_view_item(sft_dtype dtype);
+uint64_t sft_tiling_item(sft_dtype dtype);
 
 /* Cuts a view that has elements, and no type of less than a byte. */
-void sft_view_cut(const sft_found_tensor *tensor, sft_tiling *tiling);
+void sft_tiling_cut(const sft_found_tensor *tensor, sft_tiling *tiling);
 
 /* Tile number `index`, and where run number `run` of it begins in the result, in bytes. */
-void sft_view_tile(const sft_tiling *tiling, uint64_t index, sft_tile *tile);
-uint64_t sft_view_run(const sft_tiling *tiling, const sft_tile *tile, uint64_t run);
+void sft_tiling_tile(const sft_tiling *tiling, uint64_t index, sft_tile *tile);
+uint64_t sft_tiling_run(const sft_tiling *tiling, const sft_tile *tile, uint64_t run);
 
 /* Reads a tile out of the storage's bytes, as they lie there. SFT_READ_FAILED, SFT_FILE_SHRANK. */
-sft_status sft_view_read(const sft_tiling *tiling, const sft_tile *tile, const sft_region *bytes,
-                         uint8_t *window, uint8_t *to, sft_error *error);
+sft_status sft_tiling_read(const sft_tiling *tiling, const sft_tile *tile, const sft_region *bytes,
+                           uint8_t *window, uint8_t *to, sft_error *error);
 
 /* Makes elements of the new file out of those of a storage. */
-void sft_view_settle(const sft_found_tensor *tensor, bool big_endian, uint8_t *bytes,
-                     uint64_t size);
+void sft_tiling_settle(const sft_found_tensor *tensor, bool big_endian, uint8_t *bytes,
+                       uint64_t size);
 
 #endif

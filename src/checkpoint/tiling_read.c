@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "base/checked.h"
-#include "checkpoint/view.h"
+#include "checkpoint/tiling.h"
 
 /* Reading on over a gap of a page costs no more than another read. */
 #define CLOSE UINT64_C(4096)
@@ -47,7 +47,7 @@ static void copy_line(const loop *line, uint64_t item, const uint8_t *from, uint
 static void copy_box(const loop *loops, uint32_t count, uint64_t item, const uint8_t *from,
                      uint8_t *to) {
     static const loop once = {1, 0, 0};
-    uint64_t turns[SFT_VIEW_RANK] = {0};
+    uint64_t turns[SFT_TILING_RANK] = {0};
     const loop *line = count > 0 ? loops : &once;
     for (;;) {
         copy_line(line, item, from, to);
@@ -74,7 +74,7 @@ typedef struct reader {
     const sft_region *bytes;
     uint8_t *window;
     uint64_t item;
-    loop loops[SFT_VIEW_RANK];
+    loop loops[SFT_TILING_RANK];
     uint32_t count;
     uint32_t near;   /* the first so many loops lie close together, and fit the window */
     uint64_t extent; /* bytes from the first to the last of what they run over */
@@ -152,8 +152,8 @@ static sft_status read_blocks(reader *r, uint64_t from, uint8_t *to) {
     return status;
 }
 
-sft_status sft_view_read(const sft_tiling *tiling, const sft_tile *tile, const sft_region *bytes,
-                         uint8_t *window, uint8_t *to, sft_error *error) {
+sft_status sft_tiling_read(const sft_tiling *tiling, const sft_tile *tile, const sft_region *bytes,
+                           uint8_t *window, uint8_t *to, sft_error *error) {
     reader r = {.bytes = bytes, .window = window, .item = tiling->item, .error = error};
     uint64_t from = tiling->base;
     for (uint32_t i = 0; i < tiling->rank; i++) {
@@ -161,7 +161,7 @@ sft_status sft_view_read(const sft_tiling *tiling, const sft_tile *tile, const s
     }
     make_loops(tiling, tile, &r);
     find_near(&r);
-    uint64_t turns[SFT_VIEW_RANK] = {0};
+    uint64_t turns[SFT_TILING_RANK] = {0};
     for (;;) {
         sft_status status = read_blocks(&r, from, to);
         if (status != SFT_OK) {
