@@ -16,7 +16,13 @@ def _case(
 ) -> Case:
     path = f"limits/{label}" if "." in label else f"limits/{label}.pkl"
     return Case(
-        path, sentence, content, verdicts or (MALFORMED,), malicious=True, converts=converts
+        path,
+        sentence,
+        content,
+        verdicts or (MALFORMED,),
+        # What is clean where it is read with care does no harm.
+        malicious=CLEAN not in verdicts,
+        converts=converts,
     )
 
 

@@ -99,7 +99,6 @@ def _storages() -> Iterator[Case]:
         "CVE-2026-24747-size",
         "A storage of 1,000 elements by its id, and a record of 16 bytes.",
         _one(torch.tensor(torch.storage(1000), (1000,), (1,))),
-        CLEAN,
         MALFORMED,
         UNKNOWN,
         converts=(2, 3),
@@ -153,7 +152,6 @@ def _storages() -> Iterator[Case]:
         MALFORMED,
         UNKNOWN,
         converts=(2, 3),
-        malicious=True,
     )
     yield _case(
         "storage-deflate-bomb",
@@ -162,7 +160,6 @@ def _storages() -> Iterator[Case]:
             Member("archive/data.pkl", pickle({"weight": torch.vector()})),
             Member("archive/data/0", torch.FOUR * 1000, method=8, size=16),
         ),
-        CLEAN,
         MALFORMED,
         UNKNOWN,
         converts=(2, 3),
@@ -303,7 +300,6 @@ def _structure() -> Iterator[Case]:
         torch.torch_zip(laughs),
         CLEAN,
         MALFORMED,
-        malicious=True,
     )
 
 
