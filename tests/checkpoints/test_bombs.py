@@ -45,10 +45,9 @@ def entries(count: int) -> bytes:
     return bytes(body + directory) + record + locator + end
 
 
-def deflated(size: int) -> bytes:
-    """Zero bytes, deflated a thousandfold."""
+def deflated(size: int, block: bytes = bytes(MIB)) -> bytes:
+    """A block of a mebibyte again and again, deflated a thousandfold."""
     packer = zlib.compressobj(9, zlib.DEFLATED, -15)
-    block = bytes(MIB)
     return b"".join(packer.compress(block) for _ in range(size // MIB)) + packer.flush()
 
 
@@ -59,6 +58,16 @@ def bomb_member(name: str, size: int, declared: int) -> bytes:
     if name.endswith("data.pkl"):
         return zipped(member)
     return zipped(Member("archive/data.pkl", pickle({"weight": torch.vector()})), member)
+
+
+def bomb_of_opcodes(archive: bool) -> bytes:
+    """A pickle of a GiB that does nothing, NONE and POP, packed to a mebibyte."""
+    block = b"N0" * (MIB // 2)
+    packed = deflated(1024 * MIB, block)
+    if archive:
+        size = 1024 * MIB
+        return zipped(Member("archive/data.pkl", b"", method=8, packed=packed, size=size, crc=0))
+    return gzip.compress(block * 64, mtime=0) * 16
 
 
 def laughs(levels: int) -> bytes:
@@ -100,6 +109,8 @@ BOMBS: dict[str, Callable[[], bytes]] = {
     ),
     "deflate bomb, storage": lambda: bomb_member("archive/data/0", 1024 * MIB, 16),
     "deflate bomb, 2^40 claimed": lambda: bomb_member("archive/data/0", MIB, 1 << 40),
+    "deflate bomb, opcodes": lambda: bomb_of_opcodes(True),
+    "gzip bomb, opcodes": lambda: bomb_of_opcodes(False),
     "gzip of gzip": gzip_bomb,
     "zip of zips": nested_zip,
     "nested lists": lambda: proto(2) + b"]" * DEEP + b"a" * (DEEP - 1) + b".",

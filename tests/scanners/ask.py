@@ -51,6 +51,8 @@ def forbid(event: str, arguments: tuple[object, ...]) -> None:
 
 def picklescan() -> Callable[[str], str]:
     """As its command does: 1 for what it found, 2 for what it could not read."""
+    # Imported when the first array comes, it opens libraries, which is watched for by then.
+    import numpy  # noqa: F401
     from picklescan.scanner import scan_file_path
 
     def ask(path: str) -> str:

@@ -147,7 +147,7 @@ def ask_all(found: list[Sample], sft: str, python: str) -> None:
 
 def versions() -> str:
     """What they are."""
-    lines = [line for line in REQUIREMENTS.read_text().splitlines() if not line.startswith("#")]
+    lines = [line for line in REQUIREMENTS.read_text().splitlines() if line.startswith(OTHERS)]
     return ", ".join(line.replace("==", " ") for line in lines)
 
 
