@@ -258,6 +258,7 @@ static uint64_t find(sft_entries *entries, const sft_entry *entry) {
 /* A key that is there keeps its place and its type, and gets the new value. */
 static sft_status add_pair(sft_entries *entries, sft_ref key, sft_ref value) {
     sft_entry entry = {.value = value};
+    entries->work++;
     sft_status status = read_key(entries, key, &entry);
     if (status != SFT_OK) {
         return status;

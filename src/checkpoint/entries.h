@@ -35,6 +35,7 @@ typedef struct sft_entries {
     uint64_t count;
     uint64_t capacity;
     uint64_t next;
+    uint64_t work;   /* keys and values that were looked at, those that were replaced too */
     uint32_t link;   /* of a row: its next value */
     bool positioned; /* of a row: its keys are positions */
     sft_names names; /* once there are many */

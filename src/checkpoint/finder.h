@@ -130,10 +130,13 @@ sft_status sft_zip_resolve(sft_scope *scope, sft_store *store);
 sft_status sft_legacy_resolve(sft_scope *scope, sft_store *store);
 
 /*
- * The bytes that a value stands for, be they in the pickle or made of it; *is false where it stands
- * for none.
+ * The text of which a value is the bytes, as NumPy takes them: SFT_NO_REF where there is none.
+ * *latin1 tells that each of its characters stands for a byte.
  */
-sft_status sft_scope_bytes(sft_scope *scope, sft_ref ref, sft_region *bytes, bool *is);
+sft_ref sft_scope_text(const sft_scope *scope, sft_ref ref, bool *latin1);
+
+/* Its bytes, be they in the pickle or made of it. */
+sft_status sft_scope_bytes(sft_scope *scope, sft_ref text, bool latin1, sft_region *bytes);
 
 /*
  * Opens the text that torch.storage._load_from_bytes is called with: *inner is the pickle of the

@@ -72,9 +72,12 @@ static sft_status add_leaf(walker *w, const place *at, const char *kind) {
 
 /* What is inside of a record that is dropped was told with it. */
 static sft_status add_value_leaf(walker *w, const place *at) {
-    char kind[SFT_KIND_SIZE];
+    char kind[SFT_KIND_SIZE] = "";
     if (at->dropped) {
         return SFT_OK;
+    }
+    if (w->finder->found->leaf_count >= NAMED_LEAVES) {
+        return add_leaf(w, at, kind);
     }
     sft_kind_of(&at->scope->pickle.graph, at->ref, kind);
     return add_leaf(w, at, kind);
@@ -104,6 +107,10 @@ static sft_status add_tensor(walker *w, const place *at, sft_found_tensor *tenso
 
 /* ---- going in and out ---- */
 
+static void spend(walker *w, uint64_t steps) {
+    w->steps -= sft_min(steps, w->steps);
+}
+
 static void pop(walker *w) {
     frame *top = &w->frames[--w->depth];
     top->at.scope->pickle.graph.values[top->at.ref].flags &= (uint8_t)~INSIDE;
@@ -131,6 +138,7 @@ static sft_status enter(walker *w, const place *at, sft_holder holder) {
         return sft_fail_memory(w->finder->error);
     }
     sft_status status = sft_entries_of(&top->entries, at->scope, &w->keys, at->ref, holder);
+    spend(w, top->entries.work);
     if (status == SFT_OK && w->keys.total > w->finder->memory) {
         status = SFT_SOURCE_LIMIT;
         sft_fail(w->finder->error, status, SFT_NO_BYTE,
@@ -161,8 +169,8 @@ static sft_status enter_nested(walker *w, const place *at) {
         status = sft_refuse(w->finder, &tensor, refused, "%s", why);
         return status == SFT_OK ? add_tensor(w, at, &tensor, "torch.Tensor") : status;
     }
-    uint64_t cost = inner->pickle.graph.value_count;
-    w->steps -= sft_min(cost, w->steps);
+    spend(w, inner->legacy.pickles[4] / 8 + inner->pickle.graph.value_count +
+                 inner->legacy.storage_count);
     /* The frame stands in front of the inner pickle's result. */
     place outer = *at;
     outer.scope = inner;

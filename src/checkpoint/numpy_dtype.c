@@ -6,6 +6,8 @@
 #include "base/escape.h"
 #include "checkpoint/npy.h"
 
+#define LONGEST 1024U
+
 /* A kind and a size in bytes: "f4". The size in bytes is that of the name but for U. */
 typedef struct known {
     const char *text;
@@ -114,7 +116,11 @@ static bool holds_objects(const char *text, size_t length) {
     return false;
 }
 
+/* Printable, and no longer than structured types in one text are. */
 static bool is_clean(const char *text, size_t length) {
+    if (length > LONGEST) {
+        return false;
+    }
     for (size_t i = 0; i < length; i++) {
         if (text[i] <= ' ' || text[i] > '~') {
             return false;

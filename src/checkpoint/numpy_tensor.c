@@ -66,26 +66,26 @@ static sft_status make_tensor(sft_finder *finder, const array *a, const sft_regi
 static sft_status bytes_store(sft_scope *scope, sft_ref bytes, bool big_endian, uint64_t *number) {
     sft_store store = {.key = "", .array = true, .resolved = true};
     sft_region region;
-    bool is;
+    bool latin1;
+    sft_ref text = sft_scope_text(scope, bytes, &latin1);
     *number = UINT64_MAX;
     sft_status status = sft_scope_make_store_of(scope);
-    if (status != SFT_OK) {
+    if (status != SFT_OK || text == SFT_NO_REF) {
         return status;
     }
-    if (scope->store_of[bytes] > 0) {
-        *number = scope->store_of[bytes] - 1;
+    if (scope->store_of[text] > 0) {
+        *number = scope->store_of[text] - 1;
         return SFT_OK;
     }
-    status = sft_scope_bytes(scope, bytes, &region, &is);
-    if (status != SFT_OK || !is) {
-        return status;
+    status = sft_scope_bytes(scope, text, latin1, &region);
+    if (status == SFT_OK) {
+        status = sft_finder_storage(scope->finder, &region, big_endian, &store.storage);
     }
-    status = sft_finder_storage(scope->finder, &region, big_endian, &store.storage);
     if (status == SFT_OK) {
         status = sft_scope_add_store(scope, &store, number);
     }
     if (status == SFT_OK) {
-        scope->store_of[bytes] = (uint32_t)*number + 1;
+        scope->store_of[text] = (uint32_t)*number + 1;
     }
     return status;
 }

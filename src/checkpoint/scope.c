@@ -249,25 +249,29 @@ static sft_status store_of_text(sft_scope *scope, sft_ref call, sft_store *store
 
 /* The text is what is remembered: many calls may share it. */
 static sft_status find_text_store(sft_scope *scope, sft_ref call, uint64_t *number) {
-    sft_ref text = sft_value_argument(&scope->pickle.graph, call, 0);
-    sft_status status = sft_scope_make_store_of(scope);
-    if (status != SFT_OK || text == SFT_NO_REF) {
-        return status;
+    const sft_graph *graph = &scope->pickle.graph;
+    sft_ref argument = sft_value_argument(graph, call, 0);
+    sft_ref text;
+    bool latin1;
+    if (argument == SFT_NO_REF || !sft_bytes_of(graph, argument, &text, &latin1)) {
+        return SFT_OK;
     }
-    if (scope->store_of[text] == 0) {
+    sft_status status = sft_scope_make_store_of(scope);
+    if (status == SFT_OK && scope->store_of[text] == 0) {
         sft_store store;
         status = store_of_text(scope, call, &store);
         if (status == SFT_OK) {
             status = sft_scope_add_store(scope, &store, number);
         }
-        if (status != SFT_OK) {
-            return status;
+        if (status == SFT_OK) {
+            scope->store_of[text] = (uint32_t)*number + 1;
         }
-        scope->store_of[text] = (uint32_t)*number + 1;
     }
-    uint64_t there = scope->store_of[text] - 1;
-    *number = scope->stores[there].array ? UINT64_MAX : there;
-    return SFT_OK;
+    if (status == SFT_OK) {
+        uint64_t there = scope->store_of[text] - 1;
+        *number = scope->stores[there].array ? UINT64_MAX : there;
+    }
+    return status;
 }
 
 sft_status sft_scope_store(sft_scope *scope, sft_ref ref, const sft_store **store) {

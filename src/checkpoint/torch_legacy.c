@@ -58,12 +58,18 @@ sft_status sft_find_pickle(sft_finder *finder, const sft_region *region) {
     if (status == SFT_OK && !scope.legacy.recognized) {
         scope.ids = SFT_IDS_NONE;
         status = sft_scope_read(&scope, 0);
+        if (status == SFT_OK && scope.pickle.position < region->size) {
+            status = SFT_UNSUPPORTED_SOURCE;
+            sft_fail(finder->error, status, scope.pickle.position,
+                     "something follows the pickle, another one maybe: a part of the file would be "
+                     "left out");
+        }
     }
     if (status == SFT_OK) {
         finder->found->format = scope.legacy.recognized ? SFT_FORMAT_TORCH_LEGACY
                                 : scope.joblib          ? SFT_FORMAT_JOBLIB
                                                         : SFT_FORMAT_PICKLE;
-        finder->found->torch = scope.legacy.recognized;
+        finder->found->torch = true;
         status = sft_find_leaves(&scope);
     }
     sft_scope_free(&scope);
@@ -88,19 +94,18 @@ static sft_status text_region(sft_scope *scope, sft_ref ref, sft_region *region)
     return SFT_OK;
 }
 
-sft_status sft_scope_bytes(sft_scope *scope, sft_ref ref, sft_region *bytes, bool *is) {
+sft_ref sft_scope_text(const sft_scope *scope, sft_ref ref, bool *latin1) {
     sft_ref text = SFT_NO_REF;
-    bool latin1 = false;
-    *is = ref != SFT_NO_REF && sft_bytes_of(&scope->pickle.graph, ref, &text, &latin1);
-    if (!*is && ref != SFT_NO_REF && sft_graph_kind(&scope->pickle.graph, ref) == SFT_VALUE_STR) {
-        /* NumPy takes a str for its latin1, as pickles of Python 2 have it. */
-        *is = true;
-        text = ref;
-        latin1 = true;
+    *latin1 = false;
+    if (ref == SFT_NO_REF || sft_bytes_of(&scope->pickle.graph, ref, &text, latin1)) {
+        return text;
     }
-    if (!*is) {
-        return SFT_OK;
-    }
+    /* A str that is not encoded by a call: as pickles of Python 2 have it. */
+    *latin1 = sft_graph_kind(&scope->pickle.graph, ref) == SFT_VALUE_STR;
+    return *latin1 ? ref : SFT_NO_REF;
+}
+
+sft_status sft_scope_bytes(sft_scope *scope, sft_ref text, bool latin1, sft_region *bytes) {
     sft_finder *finder = scope->finder;
     sft_region region;
     sft_status status = text_region(scope, text, &region);
@@ -134,17 +139,18 @@ sft_status sft_scope_open_nested(sft_scope *scope, sft_ref call, sft_scope **inn
         *why = "files lie inside of each other deeper than the limit allows";
         return SFT_OK;
     }
-    sft_region region;
-    bool is;
-    sft_status status =
-        sft_scope_bytes(scope, sft_value_argument(&scope->pickle.graph, call, 0), &region, &is);
-    if (status != SFT_OK) {
-        return status;
-    }
-    if (!is) {
+    bool latin1;
+    sft_ref text =
+        sft_scope_text(scope, sft_value_argument(&scope->pickle.graph, call, 0), &latin1);
+    if (text == SFT_NO_REF) {
         *refused = SFT_MISSING_STORAGE;
         *why = "what stands for it is not a text of bytes";
         return SFT_OK;
+    }
+    sft_region region;
+    sft_status status = sft_scope_bytes(scope, text, latin1, &region);
+    if (status != SFT_OK) {
+        return status;
     }
     sft_scope *made = sft_allocate(&finder->allocator, sizeof *made);
     if (made == NULL) {
