@@ -205,7 +205,7 @@ def page(found: list[Sample]) -> str:
         [
             BEGIN,
             "",
-            f"Made by `make compare-scanners` with {versions()}. *Found* is what a scanner called",
+            f"Made by `make scanners` with {versions()}. *Found* is what a scanner called",
             "dangerous, unsafe or suspicious, *failed* what it could not read, *skipped* what it",
             "did not look at. Nothing was loaded.",
             "",
@@ -227,7 +227,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Compares scanners of pickles.")
     parser.add_argument("--sft", required=True)
     parser.add_argument("--python", required=True)
-    parser.add_argument("--data", type=Path, default=Path("../shared/data"))
+    data = Path(os.environ.get("SFT_TEST_DATA", "../shared/data"))
+    parser.add_argument("--data", type=Path, default=data)
     parser.add_argument("--write", type=Path)
     options = parser.parse_args()
     found = list(samples(options.data / "pickles"))
