@@ -122,12 +122,14 @@ sft_status sft_walk_say_broken(sft_walk *walk, const sft_item *item, sft_status 
 }
 
 void sft_walk_format(sft_walk *walk, const sft_item *item, sft_format format) {
-    if (item->expect != SFT_EXPECT_FILE) {
+    if (item->expect != SFT_EXPECT_FILE || item->enclosed) {
         return;
     }
     /* A compressed file keeps its format, unless there is nothing in it that is known. */
     if (item->depth == 0) {
         walk->outer = format;
+    } else if (walk->is_cut) {
+        return;
     }
     walk->format = format == SFT_FORMAT_UNRECOGNIZED ? format : walk->outer;
 }

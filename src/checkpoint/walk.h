@@ -45,9 +45,10 @@ typedef struct sft_item {
     uint64_t base; /* where the region begins in its member, for people */
     sft_view view;
     sft_expect expect;
-    uint32_t depth; /* archives and pickles around it */
-    bool made;      /* its bytes are made by unpacking: going back costs */
-    bool enclosed;  /* of a zip: it lies within the texts of a pickle which is walked too */
+    uint32_t depth;            /* archives and pickles around it */
+    bool made;                 /* its bytes are made by unpacking: going back costs */
+    const struct sft_zip *zip; /* of torch's data.pkl: where its storages are; else NULL */
+    bool enclosed; /* of a zip: it lies within the texts of a pickle which is walked too */
     sft_place *place;
 } sft_item;
 
@@ -86,6 +87,7 @@ struct sft_walk {
     sft_frame *top;
     sft_format format;  /* of the file */
     sft_format outer;   /* the same, whatever is in it */
+    bool is_cut;        /* a compressed file whose content is not known to its end */
     uint64_t unpack;    /* bytes that may yet be unpacked */
     uint64_t checksums; /* of these, for no more than checksums */
     bool unpack_over;   /* a read was refused for that */

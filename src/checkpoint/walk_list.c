@@ -70,6 +70,7 @@ static sft_status open_part(sft_walk *walk, sft_frame *frame, const sft_part *pa
     item->view = part->view;
     item->expect = part->expect;
     item->enclosed = part->is_enclosed;
+    item->zip = part->is_deeper ? NULL : item->zip;
     item->depth += part->is_deeper;
     item->place = part->place != NULL ? part->place : frame->item.place;
     if (part->is_packed) {

@@ -140,6 +140,7 @@ sft_status sft_walk_packed(sft_walk *walk, const sft_item *item, sft_error *erro
     sft_status status = SFT_OK;
     if (found != SFT_OK) {
         failure.byte = SFT_NO_BYTE;
+        walk->is_cut = walk->is_cut || item->expect == SFT_EXPECT_FILE;
         status = sft_walk_say_broken(walk, item, found, &failure, error);
     }
     if (status == SFT_OK && size > 0) {
@@ -151,7 +152,7 @@ sft_status sft_walk_packed(sft_walk *walk, const sft_item *item, sft_error *erro
                          .is_deeper = true,
                          .packing = packing};
         status = sft_list_add(walk, list, &part, error);
-    } else if (status == SFT_OK) {
+    } else if (status == SFT_OK && found == SFT_OK) {
         sft_walk_format(walk, item, SFT_FORMAT_UNRECOGNIZED);
     }
     bool trails = found == SFT_OK && used < item->region.size && item->expect != SFT_EXPECT_DATA;

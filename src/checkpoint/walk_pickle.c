@@ -320,6 +320,9 @@ static sft_status look_at_one(sft_reading *r, uint64_t start, uint64_t number, s
     if (status == SFT_OK && counts(r) && !is_other) {
         status = judge(r);
     }
+    if (status == SFT_OK && r->item->zip != NULL) {
+        status = sft_check_storages(r);
+    }
     sft_value_kind result =
         pickle->result != SFT_NO_REF && pickle->result < pickle->graph.value_count
             ? sft_graph_kind(&pickle->graph, pickle->result)
@@ -457,11 +460,8 @@ static sft_status look_at_all(sft_reading *r) {
             return end_legacy(r, &legacy);
         }
         if (number >= MOST_PICKLES) {
-            return r->is_nested ? SFT_OK
-                                : sft_walk_say(r->walk, r->item, SFT_SEVERITY_MALFORMED, "LIMIT",
-                                               ending.position,
-                                               "more pickles follow one another than are looked at",
-                                               r->error);
+            return sft_walk_say(r->walk, r->item, SFT_SEVERITY_MALFORMED, "LIMIT", ending.position,
+                                "more pickles follow one another than are looked at", r->error);
         }
         sft_status status = look_at_one(r, ending.position, number, &ending);
         if (status == SFT_OK && number == 0 && ending.is_joblib) {

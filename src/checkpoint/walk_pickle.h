@@ -69,6 +69,9 @@ sft_status sft_reading_begin(sft_reading *r, sft_walk *walk, const sft_item *ite
                              sft_error *error);
 void sft_reading_end(sft_reading *r);
 
+/* Tells of storages of torch's zip that have other sizes than the pickle says. SFT_NO_MEMORY. */
+sft_status sft_check_storages(sft_reading *r);
+
 /* Adds something to be looked at behind the pickles, whose findings come here. */
 sft_status sft_reading_add(sft_reading *r, sft_part *part);
 

@@ -10,11 +10,12 @@ typedef struct zip_frame {
     sft_frame frame;
     sft_zip zip;
     uint64_t index;
-    unsigned step;  /* which way of looking at that entry comes next */
-    bool checksums; /* some were written */
-    bool torch;     /* its storages are known by their names */
-    bool trouble;   /* opening found something malformed */
-    sft_walk *walk; /* for the callback */
+    unsigned step;             /* which way of looking at that entry comes next */
+    bool checksums;            /* some were written */
+    const sft_zip_entry *data; /* data.pkl of torch's, or NULL */
+    bool torch;                /* its storages are known by their names */
+    bool trouble;              /* opening found something malformed */
+    sft_walk *walk;            /* for the callback */
     sft_status status;
     sft_error *error;
 } zip_frame;
@@ -141,7 +142,8 @@ static bool has_arrays(const sft_zip *zip) {
 /* torch.load hands an archive with constants.pkl to torch.jit.load, which compiles its code/. */
 static sft_status tell_kind(zip_frame *zip) {
     const sft_item *item = &zip->frame.item;
-    zip->torch = find(&zip->zip, "data.pkl") != NULL;
+    zip->data = find(&zip->zip, "data.pkl");
+    zip->torch = zip->data != NULL;
     const sft_zip_entry *code = find(&zip->zip, "constants.pkl");
     if (code == NULL) {
         code = find_below(&zip->zip, "code/");
@@ -225,7 +227,7 @@ static void begin_part(const zip_frame *zip, sft_item *part) {
     part->view = SFT_VIEW_FILE;
     part->depth++;
     part->enclosed = false;
-    part->made = zip->frame.item.made;
+    part->zip = NULL;
 }
 
 /* As its records say: unpacked where it is packed. */
@@ -244,6 +246,7 @@ static sft_status open_entry(zip_frame *zip, const sft_zip_entry *entry, sft_ite
     }
     begin_part(zip, part);
     part->expect = expect_of(zip, entry);
+    part->zip = entry == zip->data ? &zip->zip : NULL;
     *found = true;
     if (entry->method == 0) {
         return sft_zip_region(&zip->zip, entry, &zip->frame.sources, &part->region, zip->error);
