@@ -50,7 +50,8 @@ static uint64_t find_ties(sft_plan *plan, const uint32_t *order, sft_tie *ties) 
     const sft_plan_tensor *kept = NULL;
     for (uint64_t i = 0; i < plan->count; i++) {
         sft_plan_tensor *tensor = &plan->tensors[order[i]];
-        if (kept == NULL || compare_views(kept, tensor) != 0) {
+        /* Of tensors without bytes each stays, as huggingface_hub and the Python package do it. */
+        if (kept == NULL || tensor->size == 0 || compare_views(kept, tensor) != 0) {
             kept = tensor;
             continue;
         }
