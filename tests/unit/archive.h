@@ -181,6 +181,13 @@ static inline void hold(held *as, const void *from, size_t size) {
     assert_ok(sft_sources_memory(&as->sources, from, size, &as->region, NULL));
 }
 
+/* Fails the test with the error's own words. */
+static inline void expect_ok(sft_status status, const sft_error *error) {
+    if (status != SFT_OK) {
+        fail_msg("%s: %s", sft_status_name(status), error->message);
+    }
+}
+
 /* What an archive was told to be odd for. */
 typedef struct oddities {
     uint64_t count;
