@@ -393,35 +393,58 @@ static const char *check_class_of_parameter(const call *c) {
     return !sft_judging_is_tensor(c->j, at(c, 0)) ? no_tensor : c->count > 2 ? odd : NULL;
 }
 
+/* A tensor is copied to its device: what was one element again and again becomes as many. */
+static const char *grant_copy(const call *c, sft_ref tensor) {
+    sft_ref arguments;
+    uint32_t count;
+    uint64_t elements;
+    sft_role role = sft_judging_made_by(c->j, tensor);
+    bool plain = role == SFT_ROLE_TORCH_TENSOR || role == SFT_ROLE_TORCH_TENSOR_V2 ||
+                 role == SFT_ROLE_TORCH_TENSOR_V3;
+    if (!plain || !sft_judging_arguments(c->j, tensor, &arguments, &count) || count < 3) {
+        return no_tensor;
+    }
+    sft_ref sizes = sft_graph_at(c->j->graph, arguments, 2);
+    return sft_judging_elements(c->j, sizes, &elements) ? grant(c, elements) : computed;
+}
+
 /* (array, dtype, device, requires_grad), or with a tensor for the array. */
 static const char *check_device_tensor(const call *c) {
-    bool from_array = c->known->role == SFT_ROLE_TORCH_FROM_NUMPY;
-    sft_role made_by = c->count == 4 ? sft_judging_made_by(c->j, at(c, 0)) : SFT_ROLE_NONE;
     if (c->count != 4 || role_of(c, at(c, 1)) != SFT_ROLE_TORCH_DTYPE) {
         return odd;
     }
-    if (from_array) {
-        return made_by == SFT_ROLE_NUMPY_RECONSTRUCT || made_by == SFT_ROLE_NUMPY_FROM_BUFFER
-                   ? NULL
-                   : "what should be an array is none";
+    if (c->known->role == SFT_ROLE_TORCH_FROM_CPU) {
+        return grant_copy(c, at(c, 0));
     }
-    return sft_judging_is_tensor(c->j, at(c, 0)) ? NULL : no_tensor;
+    sft_role made_by = sft_judging_made_by(c->j, at(c, 0));
+    return made_by == SFT_ROLE_NUMPY_RECONSTRUCT || made_by == SFT_ROLE_NUMPY_FROM_BUFFER
+               ? NULL
+               : "what should be an array is none";
+}
+
+/* A list of lists may name the same one again and again: numbers only. */
+static const char *grant_numbers(const call *c, sft_ref list) {
+    const char *fault = grant_iterable(c, list);
+    uint32_t link = sft_graph_value(c->j->graph, list)->items.first;
+    while (link != 0 && fault == NULL) {
+        sft_ref item = sft_graph_item(c->j->graph, &link);
+        fault = is_number(c, item) || is_kind(c, item, SFT_VALUE_FLOAT) ? NULL : odd;
+    }
+    return fault;
 }
 
 /* Sizes, or one list of elements, or nothing. */
-static const char *check_class_of_tensors(const call *c, uint64_t size) {
+static const char *check_class_of_tensors(const call *c) {
     uint64_t elements;
-    if (c->count == 0) {
-        return NULL;
-    }
     if (c->count == 1 && is_kind(c, at(c, 0), SFT_VALUE_LIST)) {
-        return grant_iterable(c, at(c, 0));
+        return grant_numbers(c, at(c, 0));
     }
-    return sft_judging_elements(c->j, c->arguments, &elements) ? grant_elements(c, elements, size)
-                                                               : odd;
+    return c->count == 0                                         ? NULL
+           : sft_judging_elements(c->j, c->arguments, &elements) ? grant_elements(c, elements, 8)
+                                                                 : odd;
 }
 
-/* (storage, offset, size, stride, parameters, …) allocates what its size says. */
+/* (storage, offset, size, stride, parameters, …) allocates what its size says, two in a byte. */
 static const char *check_unsupported(const call *c) {
     uint64_t elements;
     if (strcmp(c->known->name, "_rebuild_qtensor") != 0) {
@@ -433,8 +456,7 @@ static const char *check_unsupported(const call *c) {
     if (!sft_judging_no_hooks(c->j, at(c, 6))) {
         return hooks;
     }
-    return sft_judging_elements(c->j, at(c, 2), &elements) ? grant_elements(c, elements, 1)
-                                                           : computed;
+    return sft_judging_elements(c->j, at(c, 2), &elements) ? grant(c, elements / 2) : computed;
 }
 
 static const char *check_arguments(const call *c);
@@ -541,7 +563,7 @@ static const char *check_arguments(const call *c) {
     case SFT_ROLE_TORCH_PARAMETER_CLASS:
         return check_class_of_parameter(c);
     case SFT_ROLE_TORCH_TENSOR_CLASS:
-        return check_class_of_tensors(c, 8);
+        return check_class_of_tensors(c);
     case SFT_ROLE_TORCH_STORAGE_CLASS:
     case SFT_ROLE_TORCH_UNTYPED_STORAGE:
     case SFT_ROLE_TORCH_TYPED_STORAGE:

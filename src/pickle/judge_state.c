@@ -131,6 +131,12 @@ static bool element_of(const sft_judging *j, sft_ref dtype, element *e) {
 }
 
 bool sft_judging_elements(const sft_judging *j, sft_ref sizes, uint64_t *elements) {
+    sft_ref arguments;
+    uint32_t count;
+    if (sft_judging_made_by(j, sizes) == SFT_ROLE_TORCH_SIZE &&
+        sft_judging_arguments(j, sizes, &arguments, &count) && count == 1) {
+        sizes = at(j, arguments, 0);
+    }
     sft_value_kind kind = kind_of(j, sizes);
     *elements = 1;
     if ((kind != SFT_VALUE_TUPLE && kind != SFT_VALUE_LIST) ||

@@ -62,7 +62,7 @@ sft_role sft_judging_made_by(const sft_judging *j, sft_ref ref);
 /* False where a call asks for more bytes than the input can justify. */
 bool sft_judging_grant(sft_judging *j, uint64_t bytes);
 
-/* How many elements sizes stand for, in a TUPLE or LIST of numbers; false for all else. */
+/* How many elements sizes stand for, in a TUPLE or LIST of numbers or a torch.Size of such. */
 bool sft_judging_elements(const sft_judging *j, sft_ref sizes, uint64_t *elements);
 
 /* The arguments of an OBJECT; false where they are not known. */

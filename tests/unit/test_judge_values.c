@@ -178,6 +178,23 @@ static void test_tensors(void **state) {
         CASE("ctorch\nTensor\nM\xff\xffM\xff\xff\x86R.", "ARGUMENT", "more memory", NULL),
         CASE("ctorch\nFloatTensor\n)\x81(\x89N}K\x01Nstb.", "STATE_SET", "functions along", NULL),
         CLEAN("ctorch\nFloatTensor\n)\x81(\x89N}tb."),
+        CLEAN("ctorch\nFloatTensor\n](K\x01K\x02"
+              "e\x85R."),
+        CASE("ctorch\nFloatTensor\n](]q\x00h\x00"
+             "e\x85R.",
+             "ARGUMENT", NULL, NULL),
+        CLEAN("ctorch._utils\n_rebuild_device_tensor_from_cpu_tensor\n(" TENSOR
+              "ctorch\nfloat32\nS'xla:0'\n\x89tR."),
+        /* A view of one element, copied as a million times a million. */
+        CASE("ctorch._utils\n_rebuild_device_tensor_from_cpu_tensor\n("
+             "ctorch._utils\n_rebuild_tensor_v2\n(" STORAGE
+             "K\x00J\x40\x42\x0f\x00J\x40\x42\x0f\x00"
+             "\x86K\x00K\x00\x86\x89" HOOKS "tRctorch\nfloat32\nS'xla:0'\n\x89tR.",
+             "ARGUMENT", "more memory", NULL),
+        CLEAN("ctorch._utils\n_rebuild_sparse_tensor\nctorch.serialization\n_get_layout\n"
+              "S'torch.sparse_coo'\n\x85R(" TENSOR TENSOR "K\x01\x85t\x86R."),
+        CASE("ctorch._utils\n_rebuild_nested_tensor\nN\x85R.", "UNKNOWN_GLOBAL UNKNOWN_CALL", NULL,
+             NULL),
     };
     EXPECT(cases);
 }
