@@ -42,14 +42,28 @@ show() {
   fi
 }
 
-cp examples/digits/*.safetensors examples/digits/digits.py "$work"
+cp examples/digits/*.pt examples/digits/heldout.safetensors examples/digits/digits.py \
+  examples/attacks/poisoned.pt "$work"
 cd "$work"
 
-say 'A small network, trained in PyTorch, as a safetensors file.'
-show 'sft info digits.safetensors'
-say 'It keeps every rule of the format.'
+say 'A small network as PyTorch saves it: a pickle, which is a program. What would it do?'
+show 'sft scan digits.pt digits-legacy.pt'
+say 'Nothing but build tensors. A safetensors file of it, without running anything.'
+show 'sft convert digits.pt'
+say 'It keeps every rule of the format. The older form of the checkpoint gives the same tensors.'
 show 'sft check digits.safetensors'
-say 'The tensors in it.'
+show 'sft convert digits-legacy.pt && sft diff --data digits.safetensors digits-legacy.safetensors'
+say 'The network in plain C, on digits it has never seen: examples/digits/digits.c.'
+show 'digits digits.safetensors heldout.safetensors guesses.safetensors'
+say 'The same in Python, which compares its guesses with those that C has just written.'
+show 'python -c "import safetensors; print(safetensors.__version__)"'
+show 'python digits.py digits.safetensors heldout.safetensors guesses.safetensors'
+say 'Another model, with two attacks in it. What would loading it do?'
+show 'sft scan poisoned.pt' 1
+say 'So it is refused.'
+show 'sft convert poisoned.pt' 1
+say 'What is in a file, and the tensors in it.'
+show 'sft info digits.safetensors'
 show 'sft ls digits.safetensors'
 say 'One image of the held-out set, cut out of the file as an array for numpy.load.'
 show "sft cat --npy heldout.safetensors 'images[7]' >image.npy"
@@ -57,8 +71,3 @@ show 'od -An -tu1 -w8 -j128 image.npy'
 say 'A copy that lost its end is refused, in one line.'
 show 'head -c 20000 digits.safetensors >damaged.safetensors'
 show 'sft check damaged.safetensors' 1
-say 'The network in plain C, on digits it has never seen: examples/digits/digits.c.'
-show 'digits digits.safetensors heldout.safetensors guesses.safetensors'
-say 'The same in Python, which compares its guesses with those that C has just written.'
-show 'python -c "import safetensors; print(safetensors.__version__)"'
-show 'python digits.py digits.safetensors heldout.safetensors guesses.safetensors'
