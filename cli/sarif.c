@@ -32,6 +32,7 @@ static const struct rule rules[] = {
     {"STACK_LEFTOVER", "The stream is not as a pickler writes it: values are left over"},
     {"NESTED_PICKLE", "A pickle lies where none is known to belong"},
     {"CONTAINS_CODE", "The file contains a program"},
+    {"MISSING_STORAGE", "A storage is not in the archive"},
     {"STORAGE_SIZE", "A storage has other than the bytes that its elements need"},
     {"ZIP_NAME_MISMATCH", "A file has two names in a zip archive"},
     {"ZIP_FLAGS", "A file in a zip archive has flags that torch does not write"},

@@ -56,7 +56,8 @@ SFT_API const char *sft_severity_name(sft_severity severity);
  *   FRAME_STRADDLED, STACK_LEFTOVER      the stream is not as a pickler writes it
  *   NESTED_PICKLE                        a pickle inside a text, a storage or a member
  *   CONTAINS_CODE                        TorchScript
- *   STORAGE_SIZE                         a file of torch's has other than the bytes its elements need
+ *   MISSING_STORAGE, STORAGE_SIZE        a tensor's bytes are not in the archive, or are too few or
+ *                                        too many
  *   ZIP_NAME_MISMATCH, ZIP_FLAGS, ZIP_DUPLICATE, ZIP_UNSAFE_NAME, ZIP_COMMENT, ZIP_PREFIX,
  *   ZIP_TRAILING_BYTES, ZIP_OVERLAP, ZIP_ENCRYPTED, ZIP_CHECKSUM (a warning), ZIP_RECORDS
  *   TRAILING_BYTES                       bytes behind the end of the last pickle

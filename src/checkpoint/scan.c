@@ -103,7 +103,7 @@ static sft_status scan(sft_scan_result *result, const sft_region *file,
     if (pairs == NULL) {
         return sft_fail_memory(error);
     }
-    walk->allocator = result->allocator;
+    sft_walk_use_allocator(walk, &result->allocator);
     walk->limits = limits_of(&options->limits);
     walk->policy = (sft_policy){pairs, options->allowed_count};
     walk->findings = &result->findings;

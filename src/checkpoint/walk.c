@@ -58,10 +58,10 @@ static sft_status run_stack(sft_walk *walk, sft_error *error) {
         } else if (status == SFT_OK) {
             pop(walk);
         }
-        if (status == SFT_OK && walk->root.status != SFT_OK) {
-            /* Cancelled, at a moment when nothing was being read. */
-            *error = walk->root.error;
-            status = walk->root.status;
+        if (status == SFT_OK) {
+            /* Whatever those who were asked have made of it. */
+            bool limit;
+            status = sft_walk_explain(walk, SFT_OK, &limit, error);
         }
     }
     return status;
@@ -328,6 +328,9 @@ sft_status sft_walk_run(sft_walk *walk, sft_error *error) {
     sft_status status = sft_walk_item(walk, &item, error);
     if (status == SFT_OK) {
         status = run_stack(walk, error);
+    }
+    if (status == SFT_OK && walk->out_of_memory) {
+        status = sft_fail_memory(error);
     }
     while (walk->top != NULL) {
         pop(walk);

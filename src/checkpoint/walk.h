@@ -79,8 +79,9 @@ typedef struct sft_root {
 } sft_root;
 
 struct sft_walk {
-    sft_allocator allocator;
-    sft_scan_limits limits; /* with defaults filled in */
+    sft_allocator given;     /* the caller's */
+    sft_allocator allocator; /* the same, that remembers a failure */
+    sft_scan_limits limits;  /* with defaults filled in */
     sft_policy policy;
     sft_root root;
     sft_findings *findings;
@@ -91,11 +92,18 @@ struct sft_walk {
     uint64_t unpack;    /* bytes that may yet be unpacked */
     uint64_t checksums; /* of these, for no more than checksums */
     bool unpack_over;   /* a read was refused for that */
-    bool out_of_memory; /* in a read whose status cannot say so */
+    bool out_of_memory; /* whoever noticed it */
 };
 
 /* What one compressed member may unpack to, where the caller sets no other limit. */
 #define SFT_SCAN_INFLATED (UINT64_C(64) << 30)
+
+/*
+ * The walk's allocator over the caller's. Some of those who look into files can only say that there
+ * is nothing, not that they had no memory to look: a walk in which any allocation failed has no
+ * verdict.
+ */
+void sft_walk_use_allocator(sft_walk *walk, const sft_allocator *given);
 
 /* Looks at one file. What is found goes to walk->findings. SFT_NO_MEMORY, SFT_READ_FAILED,
  * SFT_FILE_SHRANK, SFT_CANCELLED. */

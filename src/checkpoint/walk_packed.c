@@ -46,9 +46,6 @@ static int64_t meter_read_at(void *context, uint64_t offset, void *to, size_t si
         return -EFBIG;
     }
     sft_status status = sft_region_read(&counting->of, offset, to, piece, NULL);
-    if (status == SFT_NO_MEMORY) {
-        counting->walk->out_of_memory = true;
-    }
     return status == SFT_OK ? (int64_t)piece : -EBADMSG;
 }
 

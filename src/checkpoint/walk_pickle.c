@@ -218,13 +218,9 @@ static bool measure_raw_pickle(void *context, uint64_t position, uint64_t *end) 
         void *raw = r->raw;
         ends = sft_grow(&r->walk->allocator, &raw, &r->raw_capacity, r->raw_count, sizeof *r->raw);
         r->raw = raw;
-        status = ends ? SFT_OK : sft_fail_memory(r->error);
     }
     if (ends) {
         r->raw[r->raw_count++] = (sft_raw_pickle){position, *end - position};
-    }
-    if (status == SFT_NO_MEMORY) {
-        r->walk->out_of_memory = true;
     }
     return ends;
 }

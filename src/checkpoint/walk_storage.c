@@ -23,21 +23,34 @@ static const sft_zip_entry *find_storage(const sft_zip *zip, const sft_torch_id 
     return sft_zip_find(zip, name, folder + id->key_length);
 }
 
-static sft_status say_size(sft_reading *r, const sft_effect *effect, const sft_torch_id *id,
-                           const sft_zip_entry *entry) {
+static sft_status say(sft_reading *r, const sft_effect *effect, const char *code,
+                      const char *detail) {
+    sft_finding finding = {.severity = SFT_SEVERITY_MALFORMED,
+                           .code = code,
+                           .detail = detail,
+                           .byte = effect->at,
+                           .opcode = sft_opcode_name(effect->opcode)};
+    return sft_walk_find(r->walk, r->item, finding, r->error);
+}
+
+static sft_status check(sft_reading *r, const sft_effect *effect, const sft_torch_id *id) {
     char detail[200];
     sft_shown key = sft_show(id->key, id->key_length);
+    const sft_zip_entry *entry = find_storage(r->item->zip, id);
+    if (entry == NULL) {
+        snprintf(detail, sizeof detail, "storage %s is not in the archive", key.text);
+        return say(r, effect, "MISSING_STORAGE", detail);
+    }
+    uint64_t size;
+    if (sft_multiply(id->elements, id->item_size, &size) && size == entry->size) {
+        return SFT_OK;
+    }
     snprintf(detail, sizeof detail,
              "storage %s has %" PRIu64 " byte%s, which is not what %" PRIu64
              " element%s of %" PRIu32 " need",
              key.text, entry->size, sft_plural(entry->size), id->elements, sft_plural(id->elements),
              id->item_size);
-    sft_finding finding = {.severity = SFT_SEVERITY_MALFORMED,
-                           .code = "STORAGE_SIZE",
-                           .detail = detail,
-                           .byte = effect->at,
-                           .opcode = sft_opcode_name(effect->opcode)};
-    return sft_walk_find(r->walk, r->item, finding, r->error);
+    return say(r, effect, "STORAGE_SIZE", detail);
 }
 
 sft_status sft_check_storages(sft_reading *r) {
@@ -50,12 +63,7 @@ sft_status sft_check_storages(sft_reading *r) {
             !sft_torch_id_of(graph, effect->subject, false, &id)) {
             continue;
         }
-        uint64_t size;
-        const sft_zip_entry *entry = find_storage(r->item->zip, &id);
-        if (entry != NULL &&
-            (!sft_multiply(id.elements, id.item_size, &size) || size != entry->size)) {
-            status = say_size(r, effect, &id, entry);
-        }
+        status = check(r, effect, &id);
     }
     return status;
 }
