@@ -42,7 +42,7 @@ static inline void set_number(bytes *in, size_t at, uint64_t number, unsigned wi
 }
 
 /* A file for an archive. What is left zero is as it should be. */
-typedef struct member {
+typedef struct archive_file {
     const char *name;
     const void *data; /* packed */
     size_t data_size;
@@ -56,7 +56,7 @@ typedef struct member {
     const void *extra;
     size_t extra_size;
     const char *comment;
-} member;
+} archive_file;
 
 typedef struct archive {
     bytes file;
@@ -65,13 +65,13 @@ typedef struct archive {
     size_t last_local, last_central; /* where the record of the last file is in either */
 } archive;
 
-static inline void add_numbers(bytes *to, const member *of, uint32_t crc, bool none) {
+static inline void add_numbers(bytes *to, const archive_file *of, uint32_t crc, bool none) {
     put_number(to, none ? 0 : crc, 4);
     put_number(to, none ? 0 : of->data_size, 4);
     put_number(to, none ? 0 : of->size != 0 ? of->size : of->data_size, 4);
 }
 
-static inline void archive_add(archive *to, const member *of) {
+static inline void archive_add(archive *to, const archive_file *of) {
     const char *local_name = of->local_name != NULL ? of->local_name : of->name;
     uint32_t crc = of->no_crc     ? 0
                    : of->crc != 0 ? of->crc
@@ -110,7 +110,7 @@ static inline void archive_add(archive *to, const member *of) {
 }
 
 static inline void archive_add_text(archive *to, const char *name, const char *text) {
-    const member of = {.name = name, .data = text, .data_size = strlen(text)};
+    const archive_file of = {.name = name, .data = text, .data_size = strlen(text)};
     archive_add(to, &of);
 }
 

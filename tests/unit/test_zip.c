@@ -40,7 +40,7 @@ static void test_stored_and_deflated_files_are_read(void **state) {
     (void)state;
     archive made = {0};
     bytes packed = deflated("packed text, packed text, packed text", 37, -15);
-    const member second = {
+    const archive_file second = {
         .name = "root/folder/b",
         .data = packed.at,
         .data_size = packed.size,
@@ -76,13 +76,13 @@ static void test_archives_of_torch_are_sound(void **state) {
     static const char padding[] = "FB\5\0ZZZZZ";
     for (int i = 0; i < 3; i++) {
         static const char *const names[] = {"model/data.pkl", "model/byteorder", "model/data/0"};
-        const member of = {.name = names[i],
-                           .data = "0123456789",
-                           .data_size = 10,
-                           .flags = 0x0808,
-                           .no_crc = i == 2,
-                           .local_extra = padding,
-                           .local_extra_size = 9};
+        const archive_file of = {.name = names[i],
+                                 .data = "0123456789",
+                                 .data_size = 10,
+                                 .flags = 0x0808,
+                                 .no_crc = i == 2,
+                                 .local_extra = padding,
+                                 .local_extra_size = 9};
         archive_add(&made, &of);
     }
     archive_end64(&made);
@@ -119,13 +119,13 @@ static void test_zip64_fields_are_read(void **state) {
     put_number(&wide, 5, 8);
     put_number(&wide, 5, 8);
     put_number(&wide, 0, 8);
-    const member of = {.name = "a",
-                       .data = "12345",
-                       .data_size = 5,
-                       .extra = wide.at,
-                       .extra_size = 28,
-                       .local_extra = wide.at,
-                       .local_extra_size = 20};
+    const archive_file of = {.name = "a",
+                             .data = "12345",
+                             .data_size = 5,
+                             .extra = wide.at,
+                             .extra_size = 28,
+                             .local_extra = wide.at,
+                             .local_extra_size = 20};
     wide.at[2] = 16;
     archive_add(&made, &of);
     set_number(&made.file, 18, UINT64_MAX, 8);
@@ -250,11 +250,11 @@ static void test_contents_are_checked(void **state) {
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         archive made = {0};
-        const member of = {.name = "a",
-                           .data = packed.at,
-                           .data_size = packed.size - cases[i].cut,
-                           .method = 8,
-                           .size = cases[i].declared};
+        const archive_file of = {.name = "a",
+                                 .data = packed.at,
+                                 .data_size = packed.size - cases[i].cut,
+                                 .method = 8,
+                                 .size = cases[i].declared};
         archive_add(&made, &of);
         archive_end(&made);
         sft_zip zip;
@@ -342,9 +342,9 @@ static void test_every_allocation_may_fail(void **state) {
     (void)state;
     archive made = {0};
     bytes packed = deflated("packed", 6, -15);
-    const member second = {
+    const archive_file second = {
         .name = "b", .data = packed.at, .data_size = packed.size, .method = 8, .size = 6};
-    const member third = {.name = "c", .data = "x", .data_size = 1, .local_name = "other"};
+    const archive_file third = {.name = "c", .data = "x", .data_size = 1, .local_name = "other"};
     archive_add_text(&made, "a", "stored");
     archive_add(&made, &second);
     archive_add(&made, &third);

@@ -236,11 +236,11 @@ static void test_directories_that_lie(void **state) {
 static void test_zip64_fields_that_are_too_short(void **state) {
     (void)state;
     archive made = {0};
-    archive_add(&made, &(member){.name = "a",
-                                 .data = "some text",
-                                 .data_size = 9,
-                                 .extra = "\1\0\10\0\11\0\0\0\0\0\0\0",
-                                 .extra_size = 12});
+    archive_add(&made, &(archive_file){.name = "a",
+                                       .data = "some text",
+                                       .data_size = 9,
+                                       .extra = "\1\0\10\0\11\0\0\0\0\0\0\0",
+                                       .extra_size = 12});
     set_number(&made.directory, 20, UINT64_MAX, 8);
     archive_end(&made);
     expect_refused(&made.file, "too short");

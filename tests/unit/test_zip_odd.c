@@ -22,14 +22,14 @@ static oddities odd_of(archive *made, sft_zip_entry *second) {
     return odd;
 }
 
-static oddities odd_for(const member *of, sft_zip_entry *second) {
+static oddities odd_for(const archive_file *of, sft_zip_entry *second) {
     archive made = {0};
     archive_add_text(&made, "x/first", "the first one");
     archive_add(&made, of);
     return odd_of(&made, second);
 }
 
-static void expect_odd(const member *of, const char *codes) {
+static void expect_odd(const archive_file *of, const char *codes) {
     oddities odd = odd_for(of, NULL);
     assert_string_equal(odd.codes, codes);
     assert_int_equal(odd.worst, codes[0] != '\0' ? SFT_SEVERITY_UNKNOWN : SFT_SEVERITY_WARNING);
@@ -39,14 +39,14 @@ static void expect_odd(const member *of, const char *codes) {
 
 static void test_names_that_differ(void **state) {
     (void)state;
-    expect_odd(&(member){.name = "x/data.pkl", TEXT, .local_name = "x/data.txt"},
+    expect_odd(&(archive_file){.name = "x/data.pkl", TEXT, .local_name = "x/data.txt"},
                "ZIP_NAME_MISMATCH");
-    expect_odd(&(member){.name = "x/data.pkl", TEXT, .local_name = "x/data.pkl.txt"},
+    expect_odd(&(archive_file){.name = "x/data.pkl", TEXT, .local_name = "x/data.pkl.txt"},
                "ZIP_NAME_MISMATCH");
-    expect_odd(&(member){.name = "x/data.pkl", TEXT, .local_name = ""}, "ZIP_NAME_MISMATCH");
+    expect_odd(&(archive_file){.name = "x/data.pkl", TEXT, .local_name = ""}, "ZIP_NAME_MISMATCH");
     archive made = {0};
     archive_add_text(&made, "x/first", "the first one");
-    archive_add(&made, &(member){.name = "a", TEXT, .local_name = "bc"});
+    archive_add(&made, &(archive_file){.name = "a", TEXT, .local_name = "bc"});
     archive_end(&made);
     sft_zip zip;
     held all;
@@ -66,12 +66,14 @@ static void test_another_name_in_the_extra_field(void **state) {
     (void)state;
     static const char same[] = "\x75\x70\6\0\1\0\0\0\0a";
     static const char other[] = "\x75\x70\6\0\1\0\0\0\0b";
-    expect_odd(&(member){.name = "a", TEXT, .extra = same, .extra_size = 10}, "");
-    expect_odd(&(member){.name = "a", TEXT, .extra = other, .extra_size = 10}, "ZIP_NAME_MISMATCH");
+    expect_odd(&(archive_file){.name = "a", TEXT, .extra = same, .extra_size = 10}, "");
+    expect_odd(&(archive_file){.name = "a", TEXT, .extra = other, .extra_size = 10},
+               "ZIP_NAME_MISMATCH");
     /* A name in an old character set is what that field is for. */
-    expect_odd(&(member){.name = "\x82", TEXT, .extra = other, .extra_size = 10}, "");
+    expect_odd(&(archive_file){.name = "\x82", TEXT, .extra = other, .extra_size = 10}, "");
     expect_odd(
-        &(member){.name = "\xc3\xa9", TEXT, .flags = 0x0800, .extra = other, .extra_size = 10},
+        &(archive_file){
+            .name = "\xc3\xa9", TEXT, .flags = 0x0800, .extra = other, .extra_size = 10},
         "ZIP_NAME_MISMATCH");
 }
 
@@ -80,13 +82,13 @@ static void test_names_that_are_unsafe(void **state) {
     static const char *const unsafe[] = {"/etc/passwd", "C:x",  "c:\\x", "..",   "../a",
                                          "a/../../b",   "a/..", "a\\b",  "..\\", ""};
     for (size_t i = 0; i < sizeof unsafe / sizeof unsafe[0]; i++) {
-        expect_odd(&(member){.name = unsafe[i], TEXT}, "ZIP_UNSAFE_NAME");
+        expect_odd(&(archive_file){.name = unsafe[i], TEXT}, "ZIP_UNSAFE_NAME");
     }
     static const char *const safe[] = {"a..b", "...", "a/..b", "..a/b", ".data/x", "\x82", "a b"};
     for (size_t i = 0; i < sizeof safe / sizeof safe[0]; i++) {
-        expect_odd(&(member){.name = safe[i], TEXT}, "");
+        expect_odd(&(archive_file){.name = safe[i], TEXT}, "");
     }
-    expect_odd(&(member){.name = "\x82", TEXT, .flags = 0x0800}, "ZIP_UNSAFE_NAME");
+    expect_odd(&(archive_file){.name = "\x82", TEXT, .flags = 0x0800}, "ZIP_UNSAFE_NAME");
     archive made = {0};
     archive_add_text(&made, "x/first", "the first one");
     archive_add_text(&made, "a#b", "some text");
@@ -97,9 +99,9 @@ static void test_names_that_are_unsafe(void **state) {
 
 static void test_names_that_stand_twice(void **state) {
     (void)state;
-    expect_odd(&(member){.name = "x/first", TEXT}, "ZIP_DUPLICATE");
+    expect_odd(&(archive_file){.name = "x/first", TEXT}, "ZIP_DUPLICATE");
     /* Where torch finds its files by name, upper and lower case are one. */
-    expect_odd(&(member){.name = "X/FIRST", TEXT}, "");
+    expect_odd(&(archive_file){.name = "X/FIRST", TEXT}, "");
     archive made = {0};
     archive_add_text(&made, "x/data.pkl", "");
     archive_add_text(&made, "x/DATA.PKL", "");
@@ -119,16 +121,16 @@ static void test_flags(void **state) {
     (void)state;
     static const uint16_t fine[] = {0, 0x0800, 0x0008, 0x0808};
     for (size_t i = 0; i < sizeof fine / sizeof fine[0]; i++) {
-        expect_odd(&(member){.name = "a", TEXT, .flags = fine[i]}, "");
+        expect_odd(&(archive_file){.name = "a", TEXT, .flags = fine[i]}, "");
     }
     static const uint16_t odd[] = {0x0010, 0x0020, 0x0080, 0x0100, 0x0400, 0x1000, 0x4000, 0x8000};
     for (size_t i = 0; i < sizeof odd / sizeof odd[0]; i++) {
-        expect_odd(&(member){.name = "a", TEXT, .flags = odd[i]}, "ZIP_FLAGS");
+        expect_odd(&(archive_file){.name = "a", TEXT, .flags = odd[i]}, "ZIP_FLAGS");
     }
     static const uint16_t encrypted[] = {0x0001, 0x0040, 0x2000, 0x0041};
     for (size_t i = 0; i < sizeof encrypted / sizeof encrypted[0]; i++) {
         sft_zip_entry entry;
-        oddities all = odd_for(&(member){.name = "a", TEXT, .flags = encrypted[i]}, &entry);
+        oddities all = odd_for(&(archive_file){.name = "a", TEXT, .flags = encrypted[i]}, &entry);
         assert_string_equal(all.codes, "ZIP_ENCRYPTED");
         assert_true(entry.encrypted);
         assert_true(entry.known);
@@ -166,7 +168,7 @@ static void test_numbers_that_differ(void **state) {
         assert_string_equal(odd_of(&made, NULL).codes, "ZIP_RECORDS");
         /* With a descriptor behind the bytes, it may be zero here, but nothing else. */
         archive_add_text(&made, "x/first", "the first one");
-        archive_add(&made, &(member){.name = "a", TEXT, .flags = 8});
+        archive_add(&made, &(archive_file){.name = "a", TEXT, .flags = 8});
         made.file.at[made.last_local + places[i]] ^= 8;
         assert_string_equal(odd_of(&made, NULL).codes, "ZIP_RECORDS");
     }
@@ -178,49 +180,52 @@ static void test_descriptors(void **state) {
     for (size_t i = 1; i <= 16; i++) {
         archive made = {0};
         archive_add_text(&made, "x/first", "the first one");
-        archive_add(&made, &(member){.name = "a", TEXT, .flags = 8});
+        archive_add(&made, &(archive_file){.name = "a", TEXT, .flags = 8});
         made.file.at[made.file.size - i] ^= 1;
         assert_string_equal(odd_of(&made, NULL).codes, "ZIP_RECORDS");
     }
     /* Without a signature. */
     archive made = {0};
     archive_add_text(&made, "x/first", "the first one");
-    archive_add(&made, &(member){.name = "a", TEXT, .flags = 8});
+    archive_add(&made, &(archive_file){.name = "a", TEXT, .flags = 8});
     memmove(made.file.at + made.file.size - 16, made.file.at + made.file.size - 12, 12);
     made.file.size -= 4;
     assert_string_equal(odd_of(&made, NULL).codes, "");
     /* With sizes of 64 bits. */
     archive_add_text(&made, "x/first", "the first one");
-    archive_add(&made, &(member){.name = "a", TEXT, .flags = 8});
+    archive_add(&made, &(archive_file){.name = "a", TEXT, .flags = 8});
     made.file.size -= 8;
     put_number(&made.file, 9, 8);
     put_number(&made.file, 9, 8);
     assert_string_equal(odd_of(&made, NULL).codes, "");
     /* Missing. */
     archive_add_text(&made, "x/first", "the first one");
-    archive_add(&made, &(member){.name = "a", TEXT, .flags = 8});
+    archive_add(&made, &(archive_file){.name = "a", TEXT, .flags = 8});
     made.file.size -= 16;
     assert_string_equal(odd_of(&made, NULL).codes, "ZIP_RECORDS");
 }
 
 static void test_extra_fields_that_are_damaged(void **state) {
     (void)state;
-    expect_odd(&(member){.name = "a", TEXT, .extra = "FB\5\0ZZZZ", .extra_size = 8}, "ZIP_RECORDS");
-    expect_odd(&(member){.name = "a", TEXT, .local_extra = "FB\5\0ZZZZ", .local_extra_size = 8},
+    expect_odd(&(archive_file){.name = "a", TEXT, .extra = "FB\5\0ZZZZ", .extra_size = 8},
                "ZIP_RECORDS");
-    expect_odd(&(member){.name = "a", TEXT, .local_extra = "abc", .local_extra_size = 3},
+    expect_odd(
+        &(archive_file){.name = "a", TEXT, .local_extra = "FB\5\0ZZZZ", .local_extra_size = 8},
+        "ZIP_RECORDS");
+    expect_odd(&(archive_file){.name = "a", TEXT, .local_extra = "abc", .local_extra_size = 3},
                "ZIP_RECORDS");
-    expect_odd(&(member){.name = "a", TEXT, .local_extra = "\0\0\0", .local_extra_size = 3}, "");
+    expect_odd(&(archive_file){.name = "a", TEXT, .local_extra = "\0\0\0", .local_extra_size = 3},
+               "");
     static const char twice[] = "\1\0\0\0\1\0\0\0";
-    expect_odd(&(member){.name = "a", TEXT, .extra = twice, .extra_size = 8}, "ZIP_RECORDS");
+    expect_odd(&(archive_file){.name = "a", TEXT, .extra = twice, .extra_size = 8}, "ZIP_RECORDS");
 }
 
 static void test_sizes_that_cannot_be(void **state) {
     (void)state;
-    expect_odd(&(member){.name = "a", TEXT, .size = 8}, "ZIP_RECORDS");
-    expect_odd(&(member){.name = "a", TEXT, .size = 10}, "ZIP_RECORDS");
-    expect_odd(&(member){.name = "a", TEXT, .method = 8, .size = 9 * 1032}, "");
-    expect_odd(&(member){.name = "a", TEXT, .method = 8, .size = 10 * 1032}, "ZIP_RECORDS");
+    expect_odd(&(archive_file){.name = "a", TEXT, .size = 8}, "ZIP_RECORDS");
+    expect_odd(&(archive_file){.name = "a", TEXT, .size = 10}, "ZIP_RECORDS");
+    expect_odd(&(archive_file){.name = "a", TEXT, .method = 8, .size = 9 * 1032}, "");
+    expect_odd(&(archive_file){.name = "a", TEXT, .method = 8, .size = 10 * 1032}, "ZIP_RECORDS");
 }
 
 static void test_methods_that_are_not_supported(void **state) {
@@ -228,7 +233,7 @@ static void test_methods_that_are_not_supported(void **state) {
     static const uint16_t methods[] = {1, 9, 12, 14, 93, 99, 65535};
     for (size_t i = 0; i < sizeof methods / sizeof methods[0]; i++) {
         sft_zip_entry entry;
-        oddities odd = odd_for(&(member){.name = "a", TEXT, .method = methods[i]}, &entry);
+        oddities odd = odd_for(&(archive_file){.name = "a", TEXT, .method = methods[i]}, &entry);
         assert_string_equal(odd.codes, "UNSUPPORTED");
         assert_int_equal(odd.worst, SFT_SEVERITY_MALFORMED);
         assert_false(entry.known || entry.readable);
@@ -238,7 +243,7 @@ static void test_methods_that_are_not_supported(void **state) {
 
 static void test_comments(void **state) {
     (void)state;
-    expect_odd(&(member){.name = "a", TEXT, .comment = "words"}, "ZIP_COMMENT");
+    expect_odd(&(archive_file){.name = "a", TEXT, .comment = "words"}, "ZIP_COMMENT");
 }
 
 static void test_a_record_that_is_not_there(void **state) {
