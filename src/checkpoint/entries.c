@@ -135,7 +135,7 @@ static sft_status number_key(sft_entries *entries, const sft_value *value, sft_e
                value->real == (double)(int64_t)value->real) {
         snprintf(text, sizeof text, MARK "n%" PRId64, (int64_t)value->real);
     } else {
-        snprintf(text, sizeof text, MARK "f%a", value->real);
+        snprintf(text, sizeof text, MARK "f%.17g", value->real);
     }
     return make_key(entries, entry, text);
 }

@@ -21,7 +21,7 @@ static sft_status refuse_dtype(sft_finder *finder, const sft_numpy_dtype *dtype,
                           "its elements are Python objects, not numbers");
     }
     return sft_refuse(finder, tensor, SFT_UNSUPPORTED_TENSOR,
-                      "its elements are of NumPy's type %s, which safetensors does not have",
+                      "its elements are of NumPy's type %s, which cannot be converted",
                       dtype->text);
 }
 

@@ -300,7 +300,7 @@ sft_status sft_tar_tensor_of(sft_scope *scope, sft_ref ref, sft_found_tensor *te
     const sft_store *store = &scope->stores[there->store];
     if (store->dtype == SFT_NO_DTYPE) {
         return sft_refuse(scope->finder, tensor, SFT_UNSUPPORTED_TENSOR,
-                          "its elements are of a type that safetensors does not have");
+                          "its elements are of a type that cannot be converted");
     }
     if (there->result != SFT_SHAPE_READ) {
         return sft_refuse(scope->finder, tensor, SFT_TENSOR_BOUNDS,

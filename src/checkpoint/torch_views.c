@@ -72,7 +72,7 @@ static const sft_policy_entry *dtype_of(const sft_graph *graph, sft_ref ref) {
 
 static sft_status refuse_type(sft_scope *scope, sft_found_tensor *tensor, const char *name) {
     return sft_refuse(scope->finder, tensor, SFT_UNSUPPORTED_TENSOR,
-                      "its elements are of type %s, which safetensors does not have", name);
+                      "its elements are of type %s, which cannot be converted", name);
 }
 
 /* The type of the elements: an argument in version 3, else that of the storage. */
@@ -179,7 +179,7 @@ static sft_status refuse_kind(sft_scope *scope, const call *c, sft_found_tensor 
                        : strstr(name, "nested") != NULL  ? "it is a nested tensor"
                                                          : "it is of a kind of its own";
     return sft_refuse(scope->finder, tensor, SFT_UNSUPPORTED_TENSOR,
-                      "%s (%s): safetensors has no such tensors", what, name);
+                      "%s (%s), and cannot be converted", what, name);
 }
 
 /* ---- layers around it ---- */
