@@ -3,7 +3,7 @@
  * name. Each row says what the name is to those who turn values into tensors, what else may be
  * done to it or to its instances, and, as a predicate, what it does.
  *
- *   CALL      it may be called; what arguments it may get is checked in judge_call.c
+ *   CALL      it may be called; what it may get is checked in judge_{call,numpy,torch}.c
  *   NEW       an empty instance may be made, without __init__
  *   MAPPING   its instances may get items, SEQUENCE: more elements, GROUP: more members
  *   STATE     its instances may get a state; what that may be is checked in judge_state.c

@@ -199,6 +199,32 @@ static void test_tensors(void **state) {
     EXPECT(cases);
 }
 
+#define QUANTIZED(parameters)                                                                      \
+    "ctorch._utils\n_rebuild_qtensor\n(" STORAGE "K\x00K\x03K\x02\x86K\x02K\x01\x86(" parameters   \
+    "t\x89" HOOKS "tR."
+
+static void test_quantized_tensors(void **state) {
+    (void)state;
+    static const judge_case cases[] = {
+        CLEAN(QUANTIZED("ctorch\nper_tensor_affine\nG?\xf0\x00\x00\x00\x00\x00\x00K\x00")),
+        CLEAN(QUANTIZED("ctorch\nper_channel_affine\n](K\x01K\x01K\x01"
+                        "e](K\x01K\x01K\x01"
+                        "eK\x00")),
+        CASE(QUANTIZED("ctorch\nper_channel_affine\n](K\x01K\x01K\x01"
+                       "e](K\x01K\x01K\x01"
+                       "eK\x01"),
+             "ARGUMENT", "scales", NULL),
+        CASE(QUANTIZED("ctorch\nper_channel_affine\n](K\x01K\x01K\x01"
+                       "e](K\x01K\x01K\x01"
+                       "eK\x07"),
+             "ARGUMENT", "scales", NULL),
+        CASE(QUANTIZED("ctorch\nper_channel_affine\n" TENSOR TENSOR "K\x00"), "ARGUMENT", "scales",
+             NULL),
+        CASE(QUANTIZED("NNN"), "ARGUMENT", "scales", NULL),
+    };
+    EXPECT(cases);
+}
+
 #define FROM_TYPE "ctorch._tensor\n_rebuild_from_type_v2\n("
 #define ARGUMENTS "(" VIEW "\x89" HOOKS "t"
 
@@ -232,6 +258,7 @@ int main(void) {
         cmocka_unit_test(test_memory_is_granted_a_few_times),
         cmocka_unit_test(test_arrays),
         cmocka_unit_test(test_tensors),
+        cmocka_unit_test(test_quantized_tensors),
         cmocka_unit_test(test_tensors_of_a_type),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
