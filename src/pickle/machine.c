@@ -63,8 +63,7 @@ bool sft_op_frame(sft_machine *machine) {
         return false;
     }
     uint64_t length = sft_little_endian(bytes, 8);
-    if (machine->at < machine->frame_end &&
-        !sft_machine_effect(machine, SFT_EFFECT_STRADDLED, SFT_NO_REF, SFT_NO_REF)) {
+    if (machine->at < machine->frame_end && !sft_machine_straddle(machine)) {
         return false;
     }
     if (length > sft_window_left(&machine->window)) {
@@ -82,7 +81,7 @@ bool sft_op_stop(sft_machine *machine) {
     /* A file is read up to the end of the frame: what follows this pickle is not what stands here.
      */
     if (machine->frame_end > sft_window_position(&machine->window) &&
-        !sft_machine_effect(machine, SFT_EFFECT_STRADDLED, SFT_NO_REF, SFT_NO_REF)) {
+        !sft_machine_straddle(machine)) {
         return false;
     }
     if ((machine->stack_count > 0 || machine->mark_count > 0) &&
@@ -245,6 +244,7 @@ static bool execute(sft_machine *machine) {
 static void run(sft_machine *machine) {
     while (!machine->stopped) {
         machine->opcode = 0;
+        machine->straddled = false;
         machine->at = sft_window_position(&machine->window);
         const unsigned char *next = sft_machine_take(machine, 1);
         if (next == NULL) {

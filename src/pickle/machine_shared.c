@@ -6,11 +6,21 @@
 #include "base/utf8.h"
 #include "pickle/state.h"
 
-/* Records that the next `size` bytes do not all lie in the frame in which they begin. */
+bool sft_machine_straddle(sft_machine *machine) {
+    bool recorded = machine->straddled;
+    machine->straddled = true;
+    return recorded || sft_machine_effect(machine, SFT_EFFECT_STRADDLED, SFT_NO_REF, SFT_NO_REF);
+}
+
+/* Looks whether the next `size` bytes lie in the frame in which their opcode stands. */
 static bool cross_frame(sft_machine *machine, uint64_t size) {
+    uint64_t end = machine->frame_end;
+    if (machine->at >= end) {
+        return true;
+    }
     uint64_t position = sft_window_position(&machine->window);
-    return position >= machine->frame_end || size <= machine->frame_end - position ||
-           sft_machine_effect(machine, SFT_EFFECT_STRADDLED, SFT_NO_REF, SFT_NO_REF);
+    bool inside = position <= end && size <= end - position;
+    return inside || size == 0 || sft_machine_straddle(machine);
 }
 
 static bool filled(sft_machine *machine, sft_status status) {
@@ -93,7 +103,6 @@ static bool end_line(sft_machine *machine, sft_line_text *line) {
 
 bool sft_machine_line(sft_machine *machine, sft_line_text *line) {
     sft_window *window = &machine->window;
-    uint64_t frame_end = machine->frame_end;
     line->offset = sft_window_position(window);
     const char *rest = (const char *)window->bytes + window->next;
     const char *end = memchr(rest, '\n', (size_t)(window->used - window->next));
@@ -106,8 +115,8 @@ bool sft_machine_line(sft_machine *machine, sft_line_text *line) {
         ended = end_line(machine, line);
     }
     /* Also of a line that does not end: a file would be read on from another place. */
-    if (line->offset < frame_end && frame_end < sft_window_position(window) &&
-        !sft_machine_effect(machine, SFT_EFFECT_STRADDLED, SFT_NO_REF, SFT_NO_REF)) {
+    if (machine->at < machine->frame_end && machine->frame_end < sft_window_position(window) &&
+        !sft_machine_straddle(machine)) {
         return false;
     }
     return ended;

@@ -214,8 +214,7 @@ static bool pass_raw_bytes(sft_machine *machine, sft_ref subject) {
         return sft_machine_break(machine, "raw bytes reach beyond the end of the input");
     }
     /* Who reads frame by frame would take them from behind the frame. */
-    if (machine->frame_end > position &&
-        !sft_machine_effect(machine, SFT_EFFECT_STRADDLED, SFT_NO_REF, SFT_NO_REF)) {
+    if (machine->frame_end > position && !sft_machine_straddle(machine)) {
         return false;
     }
     sft_object *object = sft_graph_object_of(machine->graph, subject);

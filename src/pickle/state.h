@@ -31,6 +31,7 @@ typedef struct sft_machine {
 
     sft_memo memo;
     uint64_t frame_end; /* of the last FRAME */
+    bool straddled;     /* recorded for this opcode */
     int64_t buffers;    /* out-of-band ones that were asked for */
     char *line;         /* one that did not fit in the window */
     uint64_t line_capacity;
@@ -87,6 +88,9 @@ sft_ref sft_machine_text_copy(sft_machine *machine, sft_value_kind kind, const c
 
 bool sft_machine_effect(sft_machine *machine, sft_effect_kind kind, sft_ref subject,
                         sft_ref argument);
+
+/* Records that what stands here, and a frame, end in different places; once for an opcode. */
+bool sft_machine_straddle(sft_machine *machine);
 
 /* ---- stack and marks ---- */
 
