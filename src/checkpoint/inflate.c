@@ -80,10 +80,10 @@ sft_inflater *sft_inflater_begin(const sft_region *from, sft_packing packing,
     return made;
 }
 
-void sft_inflater_end(sft_inflater *ended) {
-    sft_allocator allocator = ended->allocator;
-    inflateEnd(ended->z);
-    sft_release(&allocator, ended, sizeof *ended);
+void sft_inflater_end(sft_inflater *of) {
+    sft_allocator allocator = of->allocator;
+    inflateEnd(of->z);
+    sft_release(&allocator, of, sizeof *of);
 }
 
 uint64_t sft_inflater_used(const sft_inflater *of) {

@@ -13,12 +13,12 @@ sft_inflater *sft_inflater_begin(const sft_region *from, sft_packing packing,
                                  const sft_allocator *allocator);
 
 /* Up to `size` bytes more, at most 1 GiB. *made is less only at the end, or with an error. */
-sft_status sft_inflater_make(sft_inflater *inflater, void *to, size_t size, size_t *made,
+sft_status sft_inflater_make(sft_inflater *of, void *to, size_t size, size_t *made,
                              sft_error *error);
 
 /* How many bytes of the region it took so far; at the end, all that belong to it. */
-uint64_t sft_inflater_used(const sft_inflater *inflater);
+uint64_t sft_inflater_used(const sft_inflater *of);
 
-void sft_inflater_end(sft_inflater *inflater);
+void sft_inflater_end(sft_inflater *of);
 
 #endif

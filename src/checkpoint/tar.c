@@ -105,13 +105,14 @@ static tar_header parse(const char *bytes) {
 static sft_status read_extension(const sft_region *region, uint64_t offset, uint64_t size,
                                  sft_sources *sources, char **text, sft_error *error) {
     if (size > LONGEST_EXTENSION) {
-        return sft_fail(error, SFT_SOURCE_LIMIT, offset,
-                        "a member's name or its pax headers are longer than %llu bytes",
-                        (unsigned long long)LONGEST_EXTENSION);
+        sft_fail(error, SFT_SOURCE_LIMIT, offset,
+                 "a member's name or its pax headers are longer than 64 KiB");
+        return SFT_SOURCE_LIMIT;
     }
     *text = sft_arena_take(&sources->arena, size);
     if (*text == NULL) {
-        return sft_fail_memory(error);
+        sft_fail_memory(error);
+        return SFT_NO_MEMORY;
     }
     return sft_region_read(region, offset, *text, size, error);
 }
