@@ -18,7 +18,7 @@
 /* _rebuild_tensor_v2(storage, offset, sizes, strides, False, {}); sizes as "I2\nI3\n". */
 #define REBUILD(storage, offset, sizes, strides)                                                   \
     "ctorch._utils\n_rebuild_tensor_v2\n(" storage "I" offset "\n(" sizes "t(" strides "tI00\n("   \
-                                                                                       "dtR"
+    "dtR"
 
 /* A dict of one or more of these, ended by "s" each: ITEM("w", value) in a DICT. */
 #define DICT(items) "(d" items "."
@@ -158,12 +158,13 @@ static inline bytes torch_zip(const char *pickle, const stored *others, size_t c
         data[i] = i;
     }
     archive_add_text(&made, "a/data.pkl", pickle);
-    const member storage = {.name = "a/data/0", .data = data, .data_size = sizeof data};
+    const archive_file storage = {.name = "a/data/0", .data = data, .data_size = sizeof data};
     archive_add(&made, &storage);
     for (size_t i = 0; i < count; i++) {
         char name[64];
         snprintf(name, sizeof name, "a/%s", others[i].name);
-        const member other = {.name = name, .data = others[i].bytes, .data_size = others[i].size};
+        const archive_file other = {
+            .name = name, .data = others[i].bytes, .data_size = others[i].size};
         archive_add(&made, &other);
     }
     archive_end(&made);
