@@ -50,6 +50,12 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--build", type=Path, default=Path("build"), help="the build folder")
     parser.add_argument("--ours", default=sys.executable, help="a Python that has our package")
     parser.add_argument("--peer", required=True, help="a Python that has the peer's package")
+    parser.add_argument(
+        "--scanners",
+        type=Path,
+        default=Path("build/venv/scanners/bin"),
+        help="the folder of picklescan and modelscan; those that are not there are left out",
+    )
     parser.add_argument("--output", type=Path, help="where the JSON goes: BUILD/bench.json")
     parser.add_argument("--row", default="", help="these rows only: 3, or 1,2")
     parser.add_argument(
@@ -104,6 +110,7 @@ def run_rows(arguments: argparse.Namespace, scale: Scale, modules: Path) -> dict
         rounds=arguments.rounds or (9 if scale is FULL else 2),
         modules=modules,
         spare=1024 * int(first_line("/proc/meminfo", "MemAvailable").split()[0]),
+        scanners=arguments.scanners.resolve(),
     )
     machine = describe_machine()
     result: dict[str, Any] = {
@@ -127,7 +134,7 @@ def run_rows(arguments: argparse.Namespace, scale: Scale, modules: Path) -> dict
         f"scale {scale.name}; {load}"
     )
     print(*table.ratio_table(result["rows"]), sep="\n")
-    print("\nWhat it cost besides: CPU time, minor faults, MiB of anonymous memory and of reads")
+    print("\nWhat it cost besides: CPU time, minor faults, MiB of memory and of reads")
     print(*table.cost_table(costs), sep="\n")
     return result
 

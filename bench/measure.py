@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from bench.worker import anonymous_memory
+from bench.worker import anonymous_memory, status_bytes
 
 Run = dict[str, Any]
 
@@ -41,6 +41,9 @@ class Contender:
 
     runs: list[Run] = field(default_factory=list)
     peak_anonymous: int | None = None  # bytes above what it had before its work
+    peak_resident: int | None = None  # bytes in all, the pages of files that it has mapped too
+    prepare: Callable[[], Run] = dict
+    finish: Callable[[], None] = lambda: None
 
     def fail(self) -> None:
         sys.exit(f"bench: {self.name} failed: {' '.join(self.command)}")
@@ -48,6 +51,16 @@ class Contender:
     def run(self, watch: bool = False) -> Run:
         """One run in a fresh process. With `watch`, its memory is watched, which may slow it."""
         raise NotImplementedError
+
+    def watch(self, pid: int) -> int:
+        """The most anonymous memory that was seen, every millisecond or so, until the end."""
+        peak = resident = 0
+        while (now := anonymous_memory(pid)) > 0:
+            peak = max(peak, now)
+            resident = max(resident, status_bytes("VmHWM", pid))
+            time.sleep(0.001)
+        self.peak_resident = resident
+        return peak
 
 
 @dataclass
@@ -57,22 +70,28 @@ class Program(Contender):
     reports: bool = True
 
     def run(self, watch: bool = False) -> Run:
+        state = self.prepare()
         start = time.perf_counter()
-        process = subprocess.Popen(self.command, stdout=subprocess.PIPE)
-        assert process.stdout is not None
-        output = process.stdout.read()
+        process = subprocess.Popen(
+            self.command, stdout=subprocess.PIPE if self.reports else subprocess.DEVNULL
+        )
+        if watch:
+            self.peak_anonymous = self.watch(process.pid)
+        output = process.stdout.read() if process.stdout else b""
         # wait4 rather than wait: it also tells what the process used.
         _, status, usage = os.wait4(process.pid, 0)
         seconds = time.perf_counter() - start
         process.returncode = os.waitstatus_to_exitcode(status)
-        process.stdout.close()
+        if process.stdout:
+            process.stdout.close()
         if process.returncode != 0:
             self.fail()
+        self.finish()
         result: Run = json.loads(output) if self.reports else {"first_s": seconds}
         result["process_s"] = seconds
         result["cpu_s"] = usage.ru_utime + usage.ru_stime
         result["minor_faults"] = usage.ru_minflt
-        result["peak_rss"] = usage.ru_maxrss * 1024
+        result |= state
         # All runs report the same sum or the contenders did different work.
         result["checked"] = None
         return result
@@ -83,8 +102,6 @@ class Worker(Contender):
     """A process of bench.worker. `prepare` sets the scene once its imports are done."""
 
     memory: int = 0  # touched before each run, for it may take so much
-    prepare: Callable[[], Run] = dict
-    finish: Callable[[], None] = lambda: None
 
     def run(self, watch: bool = False) -> Run:
         process = subprocess.Popen(
@@ -101,7 +118,7 @@ class Worker(Contender):
         process.stdin.write("go\n")
         process.stdin.flush()
         if watch:
-            peak = max(peak, self.watch(process))
+            peak = max(peak, self.watch(process.pid))
         line = process.stdout.readline()
         process.stdin.close()
         if process.wait() != 0 or not line:
@@ -115,14 +132,6 @@ class Worker(Contender):
             self.peak_anonymous = max(peak - before, result["held_anonymous"])
         result["checked"] = [result["sum"], result["bytes"]]
         return result
-
-    def watch(self, process: subprocess.Popen[str]) -> int:
-        """The most anonymous memory that was seen, every millisecond or so, until the end."""
-        peak = 0
-        while (now := anonymous_memory(process.pid)) > 0:
-            peak = max(peak, now)
-            time.sleep(0.001)
-        return peak
 
 
 def take_turns(contenders: list[Contender], rounds: int) -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bench import cache, data, headers
+from bench import cache, checkpoints, data, headers
 from bench.measure import Contender, Run, Worker
 from bench.table import Comparison
 
@@ -28,6 +28,7 @@ class Setup:
     rounds: int
     modules: Path  # the folder of bench._sum
     spare: int  # bytes of memory that are free
+    scanners: Path  # the folder of other scanners' programs
 
     @property
     def cache(self) -> Path:
@@ -260,6 +261,44 @@ def save_frame(path: Path, sums: dict[str, int]) -> tuple[Callable[[], Run], Cal
     return prepare, finish
 
 
+def conversions(setup: Setup) -> list[Group]:
+    dense = setup.file("dense")
+    source = make_checkpoint(setup, dense)
+    size = source.stat().st_size
+    target = setup.cache / f"converted-{setup.scale.name}.safetensors"
+    group = Group(checkpoints.CONVERT, f"convert a .pt of {size / 1e6:,.0f} MB, warm, not durable")
+    job: dict[str, Any] = {"path": str(target), "source": str(source)}
+    workers = {
+        "ours, convert()": worker(
+            setup, "ours, convert()", "ours", work="convert", framework="numpy", **job
+        )
+    }
+    for mapped in (False, True):
+        name = f"torch.load{', mmap' if mapped else ''} + save_file"
+        job |= {"work": "load_and_save", "framework": "torch", "mmap": mapped}
+        workers[name] = worker(setup, name, "peer", **job)
+    made = checkpoints.converters(
+        setup.build / "sft", source, target, data.sum_tensors(dense), workers
+    )
+    group.warm.append(source)
+    group.temporary.append(target)
+    group.contenders = list(made.values())
+    ours = ["sft convert", "ours, convert()"]
+    group.lines = checkpoints.compare(group.row, group.what, size, made, ours)
+    return [group]
+
+
+def scans(setup: Setup) -> list[Group]:
+    source = make_checkpoint(setup, setup.file("dense"))
+    size = source.stat().st_size
+    group = Group(checkpoints.SCAN, f"scan a .pt of {size / 1e6:,.0f} MB, warm")
+    programs = checkpoints.scanners(setup.build / "sft", setup.scanners, source)
+    group.warm.append(source)
+    group.contenders = list(programs.values())
+    group.lines = checkpoints.compare(group.row, group.what, size, programs, ["sft scan"])
+    return [group]
+
+
 def header_group(setup: Setup) -> list[Group]:
     path = setup.cache / "many.safetensors"
     setup.cache.mkdir(parents=True, exist_ok=True)
@@ -278,7 +317,9 @@ ROWS: dict[int, Maker] = {
     4: torch_files,
     6: columns,
     7: saves,
+    checkpoints.CONVERT: conversions,
     headers.ROW: header_group,
+    checkpoints.SCAN: scans,
 }
 
 
@@ -288,6 +329,7 @@ def describe(contender: Contender) -> dict[str, Any]:
         "name": contender.name,
         "command": contender.command,
         "peak_anonymous": contender.peak_anonymous,
+        "peak_resident": contender.peak_resident,
         "runs": contender.runs,
     }
 

@@ -11,7 +11,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-ROWS = {1, 2, 3, 4, 6, 7, 9}
+ROWS = {1, 2, 3, 4, 6, 7, 8, 9, 10}
+# Rows of programs that report nothing of themselves, or some of them.
+PROGRAMS = {9, 10}
 
 
 def is_figure(value: object) -> bool:
@@ -31,7 +33,7 @@ def check_contender(row: int, contender: dict[str, Any], rounds: int) -> None:
     for run in runs:
         assert is_figure(run["first_s"])
         assert run["cpu_s"] >= 0 and run["minor_faults"] >= 0
-    if row != 9:
+    if row not in PROGRAMS and contender["name"] != "sft convert":
         assert contender["peak_anonymous"] >= 0
         # Each did the same work as the others, and the peer's package was not ours.
         ours = "+sft" in runs[0]["version"]

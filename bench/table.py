@@ -109,7 +109,8 @@ def cost_of(contender: Contender) -> dict[str, Any]:
         key: middle(contender.runs, key)
         for key in ("cpu_s", "minor_faults", "bytes_by_calls", "bytes_from_disk", "asked_bytes")
     }
-    return cost | {"peak_anonymous": contender.peak_anonymous}
+    peaks = {"peak_anonymous": contender.peak_anonymous, "peak_resident": contender.peak_resident}
+    return cost | peaks
 
 
 def cost_table(groups: list[tuple[int, str, list[Contender]]]) -> list[str]:
@@ -118,7 +119,8 @@ def cost_table(groups: list[tuple[int, str, list[Contender]]]) -> list[str]:
     def mib(size: float | None) -> str:
         return "" if size is None else f"{size / (1 << 20):.1f}"
 
-    cells = [["row", "work", "who", "CPU", "faults", "anonymous", "read()", "from disk", "asked"]]
+    names = ["row", "work", "who", "CPU", "faults", "anonymous", "resident", "read()"]
+    cells = [[*names, "from disk", "asked"]]
     for row, what, contenders in groups:
         for contender in contenders:
             cost = cost_of(contender)
@@ -130,6 +132,7 @@ def cost_table(groups: list[tuple[int, str, list[Contender]]]) -> list[str]:
                     format_time(cost["cpu_s"]),
                     f"{cost['minor_faults']:,.0f}",
                     mib(cost["peak_anonymous"]),
+                    mib(cost["peak_resident"]),
                     mib(cost["bytes_by_calls"]),
                     mib(cost["bytes_from_disk"]),
                     mib(cost["asked_bytes"]),

@@ -35,7 +35,7 @@ class Job:
     path: str
     modules: str  # the folder of bench._sum
     backend: str | None = None
-    source: str | None = None  # where save takes its tensors from
+    source: str | None = None  # where save and convert take their tensors from
     columns: tuple[int, int] | None = None
     mmap: bool = False  # of torch.load
     repeats: int = 0  # how often again, in the same process
@@ -170,6 +170,33 @@ def work_torch_save(job: Job) -> Work:
     return work
 
 
+def work_convert(job: Job) -> Work:
+    """Ours: a checkpoint becomes a safetensors file."""
+    convert = importlib.import_module("safetensors").convert
+    assert job.source is not None
+
+    def work() -> Result:
+        convert(job.source, job.path)
+        return None, (0, Path(job.path).stat().st_size)
+
+    return work
+
+
+def work_load_and_save(job: Job) -> Work:
+    """What programs do where there is no converter: torch.load, then save_file."""
+    import torch
+
+    save_file = importlib.import_module("safetensors.torch").save_file
+    assert job.source is not None
+
+    def work() -> Result:
+        tensors = torch.load(job.source, map_location="cpu", weights_only=True, mmap=job.mmap)
+        save_file(tensors, job.path, {"format": "pt"})
+        return None, (0, Path(job.path).stat().st_size)
+
+    return work
+
+
 WORKS: dict[str, Callable[[Job], Work]] = {
     "keys": work_keys,
     "each": work_each,
@@ -178,18 +205,25 @@ WORKS: dict[str, Callable[[Job], Work]] = {
     "columns": work_columns,
     "save": work_save,
     "torch_save": work_torch_save,
+    "convert": work_convert,
+    "load_and_save": work_load_and_save,
 }
 
 
-def anonymous_memory(pid: int | str = "self") -> int:
-    """The bytes of anonymous memory that a process has now; 0 once it has ended."""
+def status_bytes(key: str, pid: int | str = "self") -> int:
+    """A figure of /proc/PID/status; 0 once the process has ended."""
     try:
         for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-            if line.startswith("RssAnon:"):
+            if line.startswith(f"{key}:"):
                 return int(line.split()[1]) * 1024
     except OSError:
         pass
     return 0
+
+
+def anonymous_memory(pid: int | str = "self") -> int:
+    """The bytes of anonymous memory that a process has now; 0 once it has ended."""
+    return status_bytes("RssAnon", pid)
 
 
 def read_counters() -> dict[str, float]:
