@@ -85,6 +85,8 @@ unpack() {
   rm -rf "$to/wheel" "$to/safetensors" "$to"/safetensors-*.dist-info
   build wheel python "$to/wheel" "--config-setting=build-dir=$PWD/$to/build" "${options[@]}"
   "$python" -m zipfile --extract "$to"/wheel/*.whl "$to"
+  # pip keeps what the archive says of this, zipfile does not.
+  chmod +x "$to/safetensors/bin/sft"
 }
 
 case ${1-} in
