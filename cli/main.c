@@ -25,8 +25,9 @@ static const char help_foot[] =
     "\n"
     "sft COMMAND --help says more about a command; sft --version tells the version.\n"
     "\n"
-    "Exit status: 0 fine, 1 the answer is no, 3 could not be read or done, 64 wrong\n"
-    "usage. With several inputs the worst counts: 1, then 3.\n";
+    "Exit status: 0 fine, 1 the answer is no, 2 nobody can vouch for it, 3 could not\n"
+    "be read or done, 64 wrong usage. With several inputs the worst counts: 1, then\n"
+    "2, then 3.\n";
 
 static const struct command *find_command(const char *name) {
     for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {

@@ -15,7 +15,7 @@ _sft_files() {
 _sft() {
     local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
     local command=${COMP_WORDS[1]}
-    local commands="ls info header check cat meta diff hash completion help"
+    local commands="ls info header check cat meta diff hash scan completion help"
     local restore
     restore=$(shopt -p extglob)
     shopt -s extglob
@@ -31,7 +31,10 @@ _sft() {
         _sft_words "get set rm --help" "$current"
     elif [[ $command == ls && $previous == --sort ]]; then
         _sft_words "name size offset" "$current"
-    elif [[ $command == hash && ($previous == --check || $previous == -c) ]]; then
+    elif [[ $command == scan && $previous == --allow ]]; then
+        :
+    elif [[ $command == scan && $current != -* ]] ||
+        [[ $command == hash && ($previous == --check || $previous == -c) ]]; then
         compopt -o filenames 2>/dev/null
         mapfile -t COMPREPLY < <(compgen -f -- "$current")
     elif [[ $current == -* ]]; then
@@ -44,6 +47,7 @@ _sft() {
             meta) _sft_words "--json --verbose --help" "$current" ;;
             diff) _sft_words "--data --metadata --json --verbose --help" "$current" ;;
             hash) _sft_words "--check --json --quiet --help" "$current" ;;
+            scan) _sft_words "--json --sarif --allow --policy --quiet --help" "$current" ;;
         esac
     else
         _sft_files "$current"

@@ -19,7 +19,8 @@ typedef enum operand {
     LINE,
     NUMBER_LINE,
     QUOTED_LINE,
-    NAME_LINES /* two */
+    TEXT_LINE,
+    NAME_LINES /* two: the module is imported, whatever is then looked up in it */
 } operand;
 
 static const unsigned char operands[256] = {
@@ -112,6 +113,8 @@ static bool skip_line(look *in, operand kind) {
         return length > 0 && (line[0] == '\'' || line[0] == '"');
     case NAME_LINES:
         return names_a_global(line, length, !in->cut);
+    case TEXT_LINE:
+        return in->cut || sft_utf8_check(line, length) == length;
     default:
         return true;
     }
@@ -139,10 +142,11 @@ static bool skip_operand(look *in, operand kind) {
     case COUNTED_8:
         return skip_counted(in, 8);
     case NAME_LINES:
-        return skip_line(in, NAME_LINES) && (in->cut || skip_line(in, NAME_LINES));
+        return skip_line(in, NAME_LINES) && (in->cut || skip_line(in, TEXT_LINE));
     case LINE:
     case NUMBER_LINE:
     case QUOTED_LINE:
+    case TEXT_LINE:
         break;
     }
     return skip_line(in, kind);

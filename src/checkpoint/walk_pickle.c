@@ -18,8 +18,7 @@
 
 /* ---- judgements ---- */
 
-/* Whether it may be the name of something: what is not text, or has controls, cannot be imported.
- */
+/* Whether a module of that name may be there to be imported, whatever is looked up in it. */
 static bool is_plausible(const sft_graph *graph, sft_ref ref) {
     sft_pair pair;
     if (ref == SFT_NO_REF || !sft_graph_pair(graph, ref, &pair) || pair.module_length == 0) {
@@ -33,11 +32,6 @@ static bool is_plausible(const sft_graph *graph, sft_ref ref) {
     }
     for (size_t i = 0; i < pair.module_length; i++) {
         if (module[i] < 0x20 || module[i] == 0x7f) {
-            return false;
-        }
-    }
-    for (size_t i = 0; i < pair.name_length; i++) {
-        if (name[i] < 0x20 || name[i] == 0x7f) {
             return false;
         }
     }

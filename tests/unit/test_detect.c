@@ -73,6 +73,7 @@ static void test_pickles_that_break_after_an_import(void **state) {
     (void)state;
     expect_format("cos\nsystem\n", "pickle");
     expect_format("cos\nsystem\n\377\377", "pickle");
+    expect_format("cos\na b\n\377", "pickle");
     expect_format("(S'id'\nios\nsystem\n\377", "pickle");
     expect_format("(\x8c\2os\x8c\6system\x93\377", "pickle");
     expect_format("(\x82\1\377", "pickle");
