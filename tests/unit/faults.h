@@ -39,6 +39,8 @@ static struct faults {
     bool no_copy; /* copy_file_range() is unknown */
     bool no_send; /* sendfile() takes no files */
     bool no_locks;
+    uint64_t wrong_at; /* the number of the write that stores a wrong byte; 0: none */
+    uint64_t writes;
     void (*between)(void); /* called once before the new file gets its name */
 } faults;
 
@@ -67,6 +69,17 @@ static inline bool fault_signal(void) {
 
 static inline size_t fault_size(size_t size) {
     return faults.short_transfers && size > 1 ? (size + 2) / 3 : size;
+}
+
+/* What is written in place of some bytes: themselves, but for one write. */
+static inline const void *fault_bytes(const void *from, size_t size) {
+    static unsigned char wrong[8 * 1024 * 1024];
+    if (++faults.writes != faults.wrong_at || size == 0 || size > sizeof wrong) {
+        return from;
+    }
+    memcpy(wrong, from, size);
+    wrong[size - 1] ^= 1;
+    return wrong;
 }
 
 static inline bool fault_open(int flags) {
@@ -98,7 +111,9 @@ static inline bool fault_name(void) {
 #define pread(fd, to, size, at)                                                                    \
     (fault_signal() || fault() ? -1 : pread(fd, to, fault_size(size), at))
 #define pwrite(fd, from, size, at)                                                                 \
-    (fault_signal() || fault_room() ? -1 : pwrite(fd, from, fault_size(size), at))
+    (fault_signal() || fault_room()                                                                \
+         ? -1                                                                                      \
+         : pwrite(fd, fault_bytes(from, fault_size(size)), fault_size(size), at))
 #define copy_file_range(from, in, to, out, size, flags)                                            \
     (fault_signal() || fault_if(faults.no_copy, EXDEV) || fault_room()                             \
          ? -1                                                                                      \
@@ -113,6 +128,7 @@ static inline bool fault_name(void) {
     (fault_signal() || fault_if(faults.no_locks, ENOLCK) || fault() ? -1 : flock(fd, how))
 #define fchown(fd, owner, group) (fault() ? -1 : fchown(fd, owner, group))
 #define fchmod(fd, mode) (fault() ? -1 : fchmod(fd, mode))
+#define mkdir(path, mode) (fault_room() ? -1 : mkdir(path, mode))
 #define linkat(a, from, b, to, flags) (fault_name() ? -1 : linkat(a, from, b, to, flags))
 #define renameat(a, from, b, to) (fault_name() ? -1 : renameat(a, from, b, to))
 #define unlinkat(folder, name, flags) (fault() ? -1 : unlinkat(folder, name, flags))
@@ -137,6 +153,7 @@ static inline bool fault_name(void) {
 #undef flock
 #undef fchown
 #undef fchmod
+#undef mkdir
 #undef linkat
 #undef renameat
 #undef unlinkat
