@@ -128,15 +128,16 @@ static PyObject *refuse(module_state *state, const sft_error *error, const sft_c
 }
 
 static PyObject *run(module_state *state, PyObject *source, PyObject *target,
-                     sft_convert_options *options, PyObject *function) {
+                     const sft_convert_options *wanted, PyObject *function) {
     progress told;
     sft_error error;
     sft_conversion *done = NULL;
-    options->progress = progress_report;
-    options->progress_context = &told;
+    sft_convert_options options = *wanted;
+    options.progress = progress_report;
+    options.progress_context = &told;
     const char *to = target == NULL ? NULL : PyBytes_AS_STRING(target);
     progress_begin(&told, function);
-    sft_status status = sft_convert(PyBytes_AS_STRING(source), to, options, &done, &error);
+    sft_status status = sft_convert(PyBytes_AS_STRING(source), to, &options, &done, &error);
     progress_end(&told);
     PyObject *result = NULL;
     if (PyErr_Occurred()) {

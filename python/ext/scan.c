@@ -191,7 +191,7 @@ static PyObject *scan(PyObject *module, PyObject *arguments, PyObject *keywords)
     PyObject *found = NULL;
     allowed_names allowed;
     if (allowed_take(&allowed, allow) == 0) {
-        progress told;
+        progress told = {.function = NULL};
         sft_scan_options options = SFT_SCAN_OPTIONS;
         options.allowed = allowed.names;
         options.allowed_count = allowed.count;

@@ -108,7 +108,9 @@ def test_an_empty_folder_gives_an_empty_list(tmp_path: Path) -> None:
 def test_a_file_of_a_folder_that_is_closed(tmp_path: Path) -> None:
     (tmp_path / "x").write_bytes(SYSTEM)
     (tmp_path / "x").chmod(0)
-    (result,) = safetensors.scan(tmp_path)
+    results = safetensors.scan(tmp_path)
+    assert isinstance(results, list)
+    (result,) = results
     assert (result.verdict, result.format) == ("malformed", "unreadable")
     assert [finding.code for finding in result.findings] == ["OPEN_FAILED"]
 
