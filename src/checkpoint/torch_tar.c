@@ -19,6 +19,7 @@ typedef struct reader {
     sft_region region;
     uint64_t at;
     sft_pickle pickle; /* the last one that was read */
+    bool no_memory;    /* for a key */
 } reader;
 
 static sft_status fail(const reader *r, const char *message) {
@@ -67,7 +68,9 @@ static char *copy_key(reader *r, sft_ref ref, size_t *length) {
         return NULL;
     }
     *length = (size_t)snprintf(text, sizeof text, "%" PRIu64, number);
-    return sft_finder_text(r->scope->finder, text, *length);
+    char *copy = sft_finder_text(r->scope->finder, text, *length);
+    r->no_memory = r->no_memory || copy == NULL;
+    return copy;
 }
 
 static sft_ref item(const reader *r, sft_ref tuple, uint32_t index) {
@@ -105,7 +108,8 @@ static sft_status read_storage(reader *r) {
     store.key = copy_key(r, item(r, tuple, 0), &store.key_length);
     if (store.key == NULL || class == SFT_NO_REF ||
         !sft_torch_storage_class(&r->pickle.graph, class, &store.dtype, &store.item_size)) {
-        return fail(r, "a storage is not described by a key, a place and a class");
+        return r->no_memory ? sft_fail_memory(r->scope->finder->error)
+                            : fail(r, "a storage is not described by a key, a place and a class");
     }
     status = next_number(r, 8, &store.elements);
     sft_region bytes;
@@ -230,7 +234,8 @@ static sft_status read_tensor(reader *r) {
     const char *storage = copy_key(r, item(r, r->pickle.result, 1), &length);
     tensor.store = storage != NULL ? sft_scope_find_store(scope, storage, length) : UINT64_MAX;
     if (tensor.key == NULL || tensor.store == UINT64_MAX) {
-        return fail(r, "a tensor is not described by a key and that of a storage");
+        return r->no_memory ? sft_fail_memory(scope->finder->error)
+                            : fail(r, "a tensor is not described by a key and that of a storage");
     }
     status = read_shape(r, &tensor);
     if (status != SFT_OK) {
