@@ -56,14 +56,12 @@ static size_t whole_characters(const char *bytes, size_t length) {
 }
 
 static void add_byte(show *s, unsigned char byte) {
-    char escape[8];
     const char *letter = byte == '\n' ? "\\n" : byte == '\r' ? "\\r" : byte == '\t' ? "\\t" : NULL;
-    if (letter != NULL) {
-        sft_line_add(&s->line, letter);
-        return;
+    char escape[8] = {(char)byte, '\0'};
+    if (letter == NULL && (byte < 0x20 || byte >= 0x7f)) {
+        snprintf(escape, sizeof escape, "\\x%02x", byte);
     }
-    snprintf(escape, sizeof escape, byte < 0x20 || byte >= 0x7f ? "\\x%02x" : "%c", byte);
-    sft_line_add(&s->line, escape);
+    sft_line_add(&s->line, letter != NULL ? letter : escape);
 }
 
 /* Python quotes with ' unless that would need an escape that " does not. */
