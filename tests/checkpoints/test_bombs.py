@@ -18,7 +18,7 @@ from running import assert_cheap, convert, left_in, scan
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "files"))
 
 from pickles.recipes import torch
-from pickles.recipes.archive import Member, zipped
+from pickles.recipes.archive import Member, tarred, zipped
 from pickles.recipes.ops import PAYLOAD, Code, pickle, proto, text
 
 MIB = 1 << 20
@@ -156,7 +156,7 @@ BOMBS: dict[str, Callable[[], bytes]] = {
     "nearly many signatures": lambda: b"PK\x05\x06" * (2 * MIB),
     "nearly many local records": lambda: b"PK\x03\x04" * (2 * MIB),
     "many gzip members": lambda: gzip.compress(b"N.", mtime=0) * 50_000,
-    "many tar members": lambda: torch.tarred(*((f"{n}", b"N.") for n in range(3000))),
+    "many tar members": lambda: tarred(*((f"{n}", b"N.") for n in range(3000))),
 }
 
 

@@ -122,5 +122,5 @@ def test_whole_folder() -> None:
 def test_no_false_alarms() -> None:
     """Every harmless file is clean: the corpus has them beside each trick."""
     harmless = [row for row in ROWS if row["file"].startswith("benign/")]
-    assert len(harmless) >= 70
+    assert len(harmless) >= 60
     assert all(row["verdicts"] == ["clean"] for row in harmless)

@@ -77,6 +77,10 @@ def plain(rng: Random, dtype: torch.dtype, shape: list[int]) -> torch.Tensor:
     data = bytearray(rng.randbytes(count * dtype.itemsize))
     if not data:
         return torch.empty(shape, dtype=dtype)
+    # Random bytes are sometimes a pickle that looks up an extension code, `82 xx 2e`, and are then
+    # called one: here no storage begins so.
+    if data[0] in (0x82, 0x83, 0x84):
+        data[0] = 0
     return torch.frombuffer(data, dtype=dtype).clone().reshape(shape)
 
 
@@ -143,7 +147,7 @@ def dressed(rng: Random, found: torch.Tensor) -> torch.Tensor:
     if kind == 0 and floating and not found.is_neg():
         parameter = torch.nn.Parameter(found, requires_grad=rng.random() < 0.5)
         if rng.random() < 0.3:
-            parameter.note = "an attribute"  # type: ignore[attr-defined]
+            parameter.note = "an attribute"
         return parameter
     if kind == 1 and not found.is_neg() and not found.is_conj():
         alias = found.as_strided(found.size(), found.stride(), found.storage_offset())
@@ -240,13 +244,14 @@ def wrapper_of(found: Any) -> str | None:
         for key, value in found.items()
         if any(isinstance(each, torch.Tensor) for _, each in leaves(value))
     ]
-    if len(holding) == 1 and holding[0] in WRAPPERS and isinstance(found[holding[0]], dict):
-        return str(holding[0])
-    return None
+    if len(holding) != 1 or holding[0] not in WRAPPERS:
+        return None
+    # A wrapper is a container, not the tensor itself.
+    return None if isinstance(found[holding[0]], torch.Tensor) else str(holding[0])
 
 
 def data(found: torch.Tensor) -> bytes:
     """The bytes of a tensor, row by row, as safetensors has them."""
     dense = torch.empty(found.numel(), dtype=found.dtype)
     dense.copy_(found.detach().reshape(-1))
-    return dense.view(torch.uint8).numpy().tobytes()
+    return bytes(dense.view(torch.uint8).numpy().tobytes())

@@ -103,8 +103,8 @@ def zipped(
     directory_at: int | None = None,
 ) -> bytes:
     """An archive; `gap` stands between the last member and the directory."""
-    body = prefix
-    directory = b""
+    body = bytearray(prefix)
+    directory = bytearray()
     listed = 0
     for member in members:
         at = len(body) if member.record is None else member.record
@@ -118,12 +118,12 @@ def zipped(
         0x06054B50, 0, 0, listed if count is None else count, listed if count is None else count,
         len(directory), len(body) if directory_at is None else directory_at, len(comment),
     )  # fmt: skip
-    return body + directory + end + comment + trailing
+    return bytes(body + directory) + end + comment + trailing
 
 
 def tarred(*members: tuple[str, bytes]) -> bytes:
     """A tar archive (POSIX ustar)."""
-    found = b""
+    found = bytearray()
     for name, data in members:
         head = bytearray(512)
         head[0 : len(name)] = name.encode()
@@ -136,4 +136,4 @@ def tarred(*members: tuple[str, bytes]) -> bytes:
         head[257:265] = b"ustar\x0000"
         head[148:156] = b"%06o\0 " % sum(head)
         found += bytes(head) + data + bytes(-len(data) % 512)
-    return found + bytes(1024)
+    return bytes(found) + bytes(1024)
