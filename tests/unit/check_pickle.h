@@ -119,7 +119,6 @@ static inline bool check_effect(const sft_graph *graph, const sft_effect *effect
     case SFT_EFFECT_CALL:
         return has_subject && kind == SFT_VALUE_OBJECT && !has_argument;
     case SFT_EFFECT_STATE:
-        return has_subject && has_argument;
     case SFT_EFFECT_APPEND:
         return has_subject && has_argument;
     case SFT_EFFECT_SET_ITEM:

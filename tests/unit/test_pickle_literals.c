@@ -139,10 +139,14 @@ static double read_float(const char *line, bool *is_float) {
     return value;
 }
 
+/* Bit by bit: -0 is not 0. */
 static void expect_float(const char *line, double wanted) {
     bool is_float;
     double value = read_float(line, &is_float);
-    if (!is_float || memcmp(&value, &wanted, sizeof value) != 0) {
+    uint64_t bits[2];
+    memcpy(&bits[0], &value, sizeof value);
+    memcpy(&bits[1], &wanted, sizeof wanted);
+    if (!is_float || bits[0] != bits[1]) {
         fail_msg("%s was read as %.17g", line, value);
     }
 }
