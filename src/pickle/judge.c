@@ -77,6 +77,7 @@ static void report(sft_judging *j, const sft_effect *effect, sft_severity severi
                                global != SFT_NO_REF ? j->global : NULL,
                                call != SFT_NO_REF ? j->call : NULL,
                                j->detail};
+    j->reported++;
     j->stopped = !j->judge->found(j->judge->context, &judgement);
 }
 
@@ -93,8 +94,14 @@ static const char *show_global(sft_judging *j, sft_ref ref) {
     return j->global;
 }
 
+/* From so many judgements on, calls are shown in short: nobody reads them all, and it takes time.
+ */
+#define SHOWN_IN_FULL 10000
+#define SHORT 64
+
 static const char *show_call(sft_judging *j, sft_ref ref) {
-    sft_show_value(j->graph, j->judge->input, ref, j->call, sizeof j->call);
+    size_t room = j->reported < SHOWN_IN_FULL ? sizeof j->call : SHORT;
+    sft_show_value(j->graph, j->judge->input, ref, j->call, room);
     return j->call;
 }
 

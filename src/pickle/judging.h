@@ -8,9 +8,10 @@ typedef struct sft_judging {
     const sft_judge *judge;
     const sft_graph *graph;
     sft_allocator allocator;
-    uint8_t *marks;   /* a byte a value: see below */
-    uint64_t granted; /* bytes that calls have asked for, in all */
-    bool stopped;     /* by the caller */
+    uint8_t *marks;    /* a byte a value: see below */
+    uint64_t granted;  /* bytes that calls have asked for, in all */
+    uint64_t reported; /* judgements so far */
+    bool stopped;      /* by the caller */
     char global[256];
     char call[400];
     char detail[1100];
