@@ -37,8 +37,7 @@ static void effects_before_an_error_count(void **state) {
 static void what_is_no_file_of_ours_is_not_recognized(void **state) {
     (void)state;
     static const char *const texts[] = {"# A title\n", "(some text)", "{\"a\": 1}",
-                                        "\x82\xa1"
-                                        "a\x01"};
+                                        "\x82\xa1\x61\x01"};
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
         sft_scan_result *result = scan_with(texts[i], strlen(texts[i]), NULL);
         expect_line(result, "malformed unrecognized: UNSUPPORTED");
