@@ -24,6 +24,9 @@
 #define DICT(items) "(d" items "."
 #define ITEM(key, value) "S'" key "'\n" value "s"
 
+/* Adds a text of the source, which may hold NUL. */
+#define PUT(to, text) put(to, text, sizeof(text) - 1)
+
 typedef struct finding {
     held file;
     sft_found found;
@@ -191,7 +194,7 @@ static inline bytes torch_legacy(const char *object, const char *keys, const voi
                                  size_t size) {
     bytes file = {NULL, 0, 0};
     static const char front[] = "L119547037146038801333356L\n.I1001\n.(d.";
-    put(&file, front, sizeof front - 1);
+    PUT(&file, front);
     put(&file, object, strlen(object));
     put(&file, keys, strlen(keys));
     put(&file, storages, size);

@@ -76,13 +76,13 @@ static void test_bounds(void **state) {
 static void test_expansion_in_all(void **state) {
     (void)state;
     bytes pickle = {NULL, 0, 0};
-    put(&pickle, "(d", 2);
+    PUT(&pickle, "(d");
     for (int i = 0; i < 3; i++) {
         char item[512];
         snprintf(item, sizeof item, "S'%d'\n" REBUILD(SIX, "0", "I8388608\n", "I0\n") "s", i);
         put(&pickle, item, strlen(item));
     }
-    put(&pickle, ".", 2);
+    PUT(&pickle, ".\0");
     assert_zip_finds((const char *)pickle.at,
                      "0 F32 [8388608] strides [0] @0 #0\n"
                      "1 F32 [8388608] strides [0] @0 #0\n"
@@ -96,11 +96,11 @@ static void test_rank(void **state) {
     for (int rank = 64; rank <= 65; rank++) {
         bytes pickle = {NULL, 0, 0};
         static const char front[] = "(dS'w'\nctorch._utils\n_rebuild_tensor_v2\n(" SIX "I0\n(";
-        put(&pickle, front, sizeof front - 1);
+        PUT(&pickle, front);
         for (int i = 0; i < 2 * rank; i++) {
             put(&pickle, i == rank ? "t(I1\n" : "I1\n", i == rank ? 5 : 3);
         }
-        put(&pickle, "tI00\n(dtRs.", 12);
+        PUT(&pickle, "tI00\n(dtRs.\0");
         bytes file = torch_zip((const char *)pickle.at, NULL, 0);
         finding of;
         find(&of, file.at, file.size);
@@ -252,13 +252,13 @@ static void test_many_layers(void **state) {
     bytes pickle = {NULL, 0, 0};
     static const char front[] = "ctorch._utils\n_rebuild_parameter\n(";
     for (int i = 0; i < 1000; i++) {
-        put(&pickle, front, sizeof front - 1);
+        PUT(&pickle, front);
     }
-    put(&pickle, WHOLE, sizeof WHOLE - 1);
+    PUT(&pickle, WHOLE);
     for (int i = 0; i < 1000; i++) {
-        put(&pickle, "I01\n(dtR", 8);
+        PUT(&pickle, "I01\n(dtR");
     }
-    put(&pickle, ".", 2);
+    PUT(&pickle, ".\0");
     assert_zip_finds((const char *)pickle.at,
                      " UNSUPPORTED_TENSOR: what it is rebuilt from is no tensor\n");
     free(pickle.at);

@@ -83,13 +83,13 @@ static void test_same_keys(void **state) {
     assert_raw_finds(bytes_and_text, sizeof bytes_and_text - 1, "a: int\na: NoneType\n");
     /* With many keys they are found by their hash. */
     bytes pickle = {NULL, 0, 0};
-    put(&pickle, "(d", 2);
+    PUT(&pickle, "(d");
     for (int i = 0; i < 60; i++) {
         char item[64];
         snprintf(item, sizeof item, "S'k%d'\nI%d\nsI%d\nNs", i % 20, i, i % 20);
         put(&pickle, item, strlen(item));
     }
-    put(&pickle, ".", 2);
+    PUT(&pickle, ".\0");
     bytes file = torch_zip((const char *)pickle.at, NULL, 0);
     finding of;
     find(&of, file.at, file.size);
@@ -190,27 +190,27 @@ static void test_cycles(void **state) {
 static void test_sharing(void **state) {
     (void)state;
     bytes pickle = {NULL, 0, 0};
-    put(&pickle, "(lp0\n", 5);
+    PUT(&pickle, "(lp0\n");
     for (int i = 1; i < 64; i++) {
         char level[64];
         snprintf(level, sizeof level, "(lp%d\ng%d\nag%d\na", i, i - 1, i - 1);
         put(&pickle, level, strlen(level));
     }
-    put(&pickle, ".", 2);
+    PUT(&pickle, ".\0");
     assert_zip_fails((const char *)pickle.at, SFT_SOURCE_LIMIT, "so many places");
     free(pickle.at);
 
     /* One dict of many pairs that are all one key: each walk through it costs what it holds. */
     bytes pairs = {NULL, 0, 0};
-    put(&pairs, "(lp0\n(dp1\n", 10);
+    PUT(&pairs, "(lp0\n(dp1\n");
     for (int i = 0; i < 3000; i++) {
-        put(&pairs, "I1\nNs", 5);
+        PUT(&pairs, "I1\nNs");
     }
-    put(&pairs, "a", 1);
+    PUT(&pairs, "a");
     for (int i = 0; i < 3000; i++) {
-        put(&pairs, "g1\na", 4);
+        PUT(&pairs, "g1\na");
     }
-    put(&pairs, ".", 2);
+    PUT(&pairs, ".\0");
     assert_zip_fails((const char *)pairs.at, SFT_SOURCE_LIMIT, "so many places");
     free(pairs.at);
 }
@@ -219,13 +219,13 @@ static void test_depth(void **state) {
     (void)state;
     bytes pickle = {NULL, 0, 0};
     for (int i = 0; i < 100000; i++) {
-        put(&pickle, "(l", 2);
+        PUT(&pickle, "(l");
     }
-    put(&pickle, "I1\n", 3);
+    PUT(&pickle, "I1\n");
     for (int i = 0; i < 100000; i++) {
-        put(&pickle, "a", 1);
+        PUT(&pickle, "a");
     }
-    put(&pickle, ".", 2);
+    PUT(&pickle, ".\0");
     bytes file = torch_zip((const char *)pickle.at, NULL, 0);
     finding of;
     find(&of, file.at, file.size);
@@ -241,17 +241,17 @@ static void test_depth(void **state) {
 static void test_memory(void **state) {
     (void)state;
     bytes pickle = {NULL, 0, 0};
-    put(&pickle, "(d", 2);
+    PUT(&pickle, "(d");
     for (int i = 0; i < 100; i++) {
-        put(&pickle, "S'", 2);
+        PUT(&pickle, "S'");
         for (int k = 0; k < 2000; k++) {
-            put(&pickle, "name", 4);
+            PUT(&pickle, "name");
         }
         char item[256];
         snprintf(item, sizeof item, "%d'\n" T "s", i);
         put(&pickle, item, strlen(item));
     }
-    put(&pickle, ".", 2);
+    PUT(&pickle, ".\0");
     bytes file = torch_zip((const char *)pickle.at, NULL, 0);
     held as;
     hold(&as, file.at, file.size);
@@ -272,11 +272,11 @@ static void test_memory(void **state) {
 static void test_many_leaves(void **state) {
     (void)state;
     bytes pickle = {NULL, 0, 0};
-    put(&pickle, "(l", 2);
+    PUT(&pickle, "(l");
     for (int i = 0; i < 1500; i++) {
-        put(&pickle, "Na", 2);
+        PUT(&pickle, "Na");
     }
-    put(&pickle, ".", 2);
+    PUT(&pickle, ".\0");
     finding of;
     find(&of, pickle.at, pickle.size - 1);
     assert_ok(of.status);
