@@ -24,14 +24,18 @@ bool sft_machine_break(sft_machine *machine, const char *what) {
     return false;
 }
 
+bool sft_machine_limit(sft_machine *machine, const char *what) {
+    machine->pickle->end = SFT_PICKLE_LIMIT;
+    machine->pickle->what = what;
+    return false;
+}
+
 bool sft_machine_no_memory(sft_machine *machine) {
     if (machine->budget.exceeded || machine->graph->full) {
-        machine->pickle->end = SFT_PICKLE_LIMIT;
-        machine->pickle->what = "it needs more memory than the limit allows";
-    } else {
-        machine->pickle->end = SFT_PICKLE_FAILED;
-        machine->status = sft_fail_memory(machine->error);
+        return sft_machine_limit(machine, "it needs more memory than the limit allows");
     }
+    machine->pickle->end = SFT_PICKLE_FAILED;
+    machine->status = sft_fail_memory(machine->error);
     return false;
 }
 

@@ -44,8 +44,9 @@ typedef struct sft_pickle_options {
 typedef enum sft_pickle_end {
     SFT_PICKLE_STOPPED, /* STOP was reached */
     SFT_PICKLE_BROKEN,  /* not a pickle from `position` on, or it ends too soon: `what` says */
-    SFT_PICKLE_LIMIT,   /* it needs more than the limits allow */
-    SFT_PICKLE_FAILED   /* the input could not be read, or memory ran out: the status of the call */
+    SFT_PICKLE_LIMIT, /* it needs more than the limits allow; also a line of a megabyte for a number
+                         or a name */
+    SFT_PICKLE_FAILED /* the input could not be read, or memory ran out: the status of the call */
 } sft_pickle_end;
 
 typedef struct sft_pickle {

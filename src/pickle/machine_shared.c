@@ -74,7 +74,7 @@ static bool gather_line(sft_machine *machine, uint64_t *length) {
     return true;
 }
 
-static bool end_line(sft_machine *machine, sft_line_text *line) {
+static bool end_line(sft_machine *machine, uint64_t most, sft_line_text *line) {
     sft_window *window = &machine->window;
     uint64_t length = 0;
     for (;;) {
@@ -83,6 +83,9 @@ static bool end_line(sft_machine *machine, sft_line_text *line) {
         }
         if (sft_window_left(window) == 0) {
             return sft_machine_break(machine, "the input ends within a line");
+        }
+        if (length > most) {
+            return sft_machine_limit(machine, "a number or a name is longer than the limit allows");
         }
         if (!filled(machine, sft_window_fill(window, 1, machine->error))) {
             return false;
@@ -101,7 +104,7 @@ static bool end_line(sft_machine *machine, sft_line_text *line) {
     }
 }
 
-bool sft_machine_line(sft_machine *machine, sft_line_text *line) {
+bool sft_machine_line(sft_machine *machine, uint64_t most, sft_line_text *line) {
     sft_window *window = &machine->window;
     line->offset = sft_window_position(window);
     const char *rest = (const char *)window->bytes + window->next;
@@ -112,7 +115,7 @@ bool sft_machine_line(sft_machine *machine, sft_line_text *line) {
         line->length = (uint64_t)(end - rest);
         window->next += line->length + 1;
     } else {
-        ended = end_line(machine, line);
+        ended = end_line(machine, most, line);
     }
     /* Also of a line that does not end: a file would be read on from another place. */
     if (machine->at < machine->frame_end && machine->frame_end < sft_window_position(window) &&

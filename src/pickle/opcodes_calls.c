@@ -28,7 +28,7 @@ static bool is_ascii(const sft_line_text *line) {
 /* A module or a name, each on a line of its own that is not empty. */
 static sft_ref name_line(sft_machine *machine, bool ascii) {
     sft_line_text line;
-    if (!sft_machine_line(machine, &line)) {
+    if (!sft_machine_line(machine, SFT_SHORT_LINE, &line)) {
         return SFT_NO_REF;
     }
     bool is_text = ascii ? is_ascii(&line)
@@ -118,7 +118,7 @@ static bool push_persistent(sft_machine *machine, sft_ref id) {
 
 bool sft_op_persid(sft_machine *machine) {
     sft_line_text line;
-    if (!sft_machine_line(machine, &line)) {
+    if (!sft_machine_line(machine, SFT_SHORT_LINE, &line)) {
         return false;
     }
     if (!is_ascii(&line)) {

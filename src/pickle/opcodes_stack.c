@@ -103,7 +103,7 @@ static bool index_line(sft_machine *machine, uint64_t *index) {
     sft_line_text line;
     sft_number number;
     int64_t value;
-    if (!sft_machine_line(machine, &line)) {
+    if (!sft_machine_line(machine, SFT_SHORT_LINE, &line)) {
         return false;
     }
     if (!sft_read_int(line.bytes, line.length, 10, &number) || !sft_number_int(&number, &value) ||

@@ -12,7 +12,7 @@ static char *room_for(sft_machine *machine, uint64_t size) {
 
 bool sft_op_string(sft_machine *machine) {
     sft_line_text line;
-    if (!sft_machine_line(machine, &line)) {
+    if (!sft_machine_line(machine, UINT64_MAX, &line)) {
         return false;
     }
     bool quoted = line.length >= 2 && line.bytes[0] == line.bytes[line.length - 1] &&
@@ -33,7 +33,7 @@ bool sft_op_string(sft_machine *machine) {
 
 bool sft_op_unicode(sft_machine *machine) {
     sft_line_text line;
-    if (!sft_machine_line(machine, &line)) {
+    if (!sft_machine_line(machine, UINT64_MAX, &line)) {
         return false;
     }
     char *room = room_for(machine, 2 * line.length);

@@ -72,7 +72,7 @@ bool sft_op_int(sft_machine *machine) {
     sft_line_text line;
     sft_number number;
     bool is_bool;
-    if (!sft_machine_line(machine, &line)) {
+    if (!sft_machine_line(machine, SFT_SHORT_LINE, &line)) {
         return false;
     }
     if (!sft_read_c_int(line.bytes, line.length, &number, &is_bool)) {
@@ -88,7 +88,7 @@ bool sft_op_int(sft_machine *machine) {
 bool sft_op_long(sft_machine *machine) {
     sft_line_text line;
     sft_number number;
-    if (!sft_machine_line(machine, &line)) {
+    if (!sft_machine_line(machine, SFT_SHORT_LINE, &line)) {
         return false;
     }
     if (line.length > 0 && line.bytes[line.length - 1] == 'L') {
@@ -147,7 +147,7 @@ static bool push_float(sft_machine *machine, double real) {
 bool sft_op_float(sft_machine *machine) {
     sft_line_text line;
     double real;
-    if (!sft_machine_line(machine, &line)) {
+    if (!sft_machine_line(machine, SFT_SHORT_LINE, &line)) {
         return false;
     }
     char small[256];

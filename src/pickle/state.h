@@ -45,6 +45,7 @@ typedef struct sft_machine {
  */
 bool sft_machine_break(sft_machine *machine, const char *what);
 bool sft_machine_no_memory(sft_machine *machine);
+bool sft_machine_limit(sft_machine *machine, const char *what);
 
 /* ---- input ---- */
 
@@ -64,7 +65,14 @@ typedef struct sft_line_text {
     uint64_t offset;   /* in the input */
 } sft_line_text;
 
-bool sft_machine_line(sft_machine *machine, sft_line_text *line);
+/*
+ * A line that is longer than `most` is beyond a limit: data that is no pickle but begins like one
+ * must not be gathered in search of a newline.
+ */
+bool sft_machine_line(sft_machine *machine, uint64_t most, sft_line_text *line);
+
+/* Far more than any number or name has. */
+#define SFT_SHORT_LINE (UINT64_C(1) << 20)
 
 /* ---- values ---- */
 

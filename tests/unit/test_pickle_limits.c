@@ -140,6 +140,25 @@ static void test_a_limit_of_memory(void **state) {
     free(lists.bytes);
 }
 
+/* A number or a name that goes on without end: what is no pickle may begin so. */
+static void test_endless_lines(void **state) {
+    (void)state;
+    enum { SIZE = 3 << 20 };
+    built line = built_new(SIZE);
+    memset(line.bytes, '1', SIZE);
+    line.size = SIZE;
+    static const char opcodes[] = {'I', 'L', 'F', 'P', 'c', 'p', 'g'};
+    for (size_t i = 0; i < sizeof opcodes; i++) {
+        line.bytes[0] = (unsigned char)opcodes[i];
+        read_within(&line, SIZE, SFT_PICKLE_LIMIT);
+    }
+    line.bytes[0] = 'V';
+    read_within(&line, 4 * SIZE, SFT_PICKLE_BROKEN);
+    memcpy(line.bytes + SIZE - 2, "\n.", 2);
+    read_within(&line, 6 * SIZE, SFT_PICKLE_STOPPED);
+    free(line.bytes);
+}
+
 /* Each kind of value, text, effect and row, and a line beyond the window. */
 static built all_kinds(void) {
     built all = built_new(200000);
@@ -238,6 +257,7 @@ int main(void) {
         cmocka_unit_test(test_sparse_memo),
         cmocka_unit_test(test_claims),
         cmocka_unit_test(test_a_limit_of_memory),
+        cmocka_unit_test(test_endless_lines),
         cmocka_unit_test(test_every_allocation_fails_once),
         cmocka_unit_test(test_every_read_fails_once),
     };
