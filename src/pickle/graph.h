@@ -63,6 +63,10 @@ typedef struct sft_global {
     sft_ref name;
 } sft_global;
 
+/*
+ * None, True, False and the integers from 0 to 255 are there once each, as in Python: their opcode
+ * and place are those where they came first.
+ */
 typedef struct sft_value {
     uint8_t kind;   /* sft_value_kind */
     uint8_t opcode; /* that made it */
