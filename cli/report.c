@@ -121,8 +121,7 @@ static void print_dropped(const sft_conversion *done, struct text *line) {
     if (total == 0) {
         return;
     }
-    text_add_format(line, "  dropped    %" PRIu64 " value%s that %s no tensor%s: ", total,
-                    plural(total), total == 1 ? "is" : "are", plural(total));
+    text_add_format(line, "  dropped    %" PRIu64 " value%s: ", total, plural(total));
     add_kinds(line, done);
     print_line(line);
     uint64_t named = sft_conversion_dropped_count(done);

@@ -15,7 +15,7 @@ _sft_files() {
 _sft() {
     local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
     local command=${COMP_WORDS[1]}
-    local commands="ls info header check cat meta diff hash scan completion help"
+    local commands="ls info header check cat meta diff hash scan convert completion help"
     local restore
     restore=$(shopt -p extglob)
     shopt -s extglob
@@ -31,9 +31,10 @@ _sft() {
         _sft_words "get set rm --help" "$current"
     elif [[ $command == ls && $previous == --sort ]]; then
         _sft_words "name size offset" "$current"
-    elif [[ $command == scan && $previous == --allow ]]; then
+    elif [[ $command == scan && $previous == --allow ]] ||
+        [[ $command == convert && $previous == --@(allow|max-shard-size|key|drop-prefix) ]]; then
         :
-    elif [[ $command == scan && $current != -* ]] ||
+    elif [[ ($command == scan || $command == convert) && $current != -* ]] ||
         [[ $command == hash && ($previous == --check || $previous == -c) ]]; then
         compopt -o filenames 2>/dev/null
         mapfile -t COMPREPLY < <(compgen -f -- "$current")
@@ -47,6 +48,10 @@ _sft() {
             meta) _sft_words "--json --verbose --help" "$current" ;;
             diff) _sft_words "--data --metadata --json --verbose --help" "$current" ;;
             hash) _sft_words "--check --json --quiet --help" "$current" ;;
+            convert)
+                _sft_words "--output --force --max-shard-size --key --drop-prefix --allow-unknown --allow
+                    --policy --dry-run --to-json-report --durable --json --help" "$current"
+                ;;
             scan) _sft_words "--json --sarif --allow --policy --quiet --help" "$current" ;;
         esac
     else
