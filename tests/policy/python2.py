@@ -10,7 +10,6 @@ import _compat_pickle
 import subprocess
 import sys
 
-
 # Modules that newer Pythons have no more, and their unpicklers no more map.
 GONE = {"Tix"} if sys.version_info >= (3, 13) else set()
 
