@@ -94,6 +94,7 @@ static bool copy_text(char *to, const char *from) {
 /* "archive/data.pkl, byte 33, REDUCE": as much of it as is known. */
 static void write_where(char *to, size_t size, const char *member, const sft_finding *finding) {
     char byte[40] = "";
+    member = member != NULL && member[0] == '\0' ? "(no name)" : member;
     if (finding->byte != SFT_NO_BYTE) {
         snprintf(byte, sizeof byte, "%sbyte %" PRIu64, member != NULL ? ", " : "", finding->byte);
     }

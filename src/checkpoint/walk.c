@@ -156,10 +156,9 @@ static sft_view view_of(sft_format format) {
     }
 }
 
-/* Two bytes tell little: what only looks like these may be any bytes. */
+/* Two or three bytes tell little: what only looks like these may be any bytes. */
 static bool is_weak(sft_format format) {
-    return format == SFT_FORMAT_ZLIB || format == SFT_FORMAT_LZMA || format == SFT_FORMAT_BZIP2 ||
-           format == SFT_FORMAT_PICKLE;
+    return format == SFT_FORMAT_ZLIB || format == SFT_FORMAT_LZMA;
 }
 
 static bool is_tar(const sft_region *region) {
@@ -193,7 +192,8 @@ static sft_status add_other_views(sft_walk *walk, sft_list *list, sft_format for
     } else if (format != SFT_FORMAT_PICKLE) {
         status = add_view(walk, list, SFT_VIEW_PICKLES, SFT_EXPECT_PICKLE, false, error);
     }
-    if (item->expect == SFT_EXPECT_DATA || (item->made && item->region.size > SETTLED)) {
+    bool is_costly = item->made && item->region.size > SETTLED;
+    if (item->expect == SFT_EXPECT_DATA || (is_costly && item->expect == SFT_EXPECT_MEMBER)) {
         return status;
     }
     /* Of pickles sft_walk_pickles() knows more. */
@@ -236,8 +236,8 @@ static sft_status look_at_format(sft_walk *walk, sft_list *list, sft_format form
 static sft_status refuse_nesting(sft_walk *walk, const sft_item *item, sft_format format,
                                  sft_error *error) {
     bool is_expected = item->expect != SFT_EXPECT_DATA && item->expect != SFT_EXPECT_MEMBER;
-    if (!is_expected &&
-        (format == SFT_FORMAT_UNRECOGNIZED || is_weak(format) || item->expect == SFT_EXPECT_DATA)) {
+    if (!is_expected && (format == SFT_FORMAT_UNRECOGNIZED || format == SFT_FORMAT_PICKLE ||
+                         is_weak(format) || item->expect == SFT_EXPECT_DATA)) {
         return SFT_OK;
     }
     return sft_walk_say(walk, item, SFT_SEVERITY_MALFORMED, "LIMIT", SFT_NO_BYTE,

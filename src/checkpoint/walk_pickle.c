@@ -510,7 +510,18 @@ void sft_reading_end(sft_reading *r) {
     sft_release(&r->walk->allocator, r->raw, r->raw_capacity * sizeof *r->raw);
 }
 
+/* Pickles in pickles come here without being files: theirs is the same limit. */
+static sft_status refuse_nesting(sft_walk *walk, const sft_item *item, sft_error *error) {
+    return sft_item_is_data(item)
+               ? SFT_OK
+               : sft_walk_say(walk, item, SFT_SEVERITY_MALFORMED, "LIMIT", 0,
+                              "pickles lie deeper in each other than the limit allows", error);
+}
+
 sft_status sft_walk_pickles(sft_walk *walk, const sft_item *item, sft_error *error) {
+    if (item->depth > walk->limits.nesting) {
+        return refuse_nesting(walk, item, error);
+    }
     sft_reading r;
     sft_status status = sft_reading_begin(&r, walk, item, error);
     if (status == SFT_OK) {
