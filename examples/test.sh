@@ -38,6 +38,21 @@ expect 'slices, last row' 'U8 [3] 04 05 06 (exit 0)' "$bin/slices" "$work/one" w
 expect 'slices, no such tensor' "slices: $work/one: no tensor is called nope (exit 1)" \
   "$bin/slices" "$work/one" nope ':'
 
+expect checkpoint 'clean
+6 tensors, 24360 bytes; not in it: 2 values (exit 0)' \
+  "$bin/checkpoint" examples/digits/digits.pt "$work/converted"
+expect 'checkpoint, the older form' 'clean
+6 tensors, 24360 bytes; not in it: 2 values (exit 0)' \
+  "$bin/checkpoint" examples/digits/digits-legacy.pt "$work/again"
+expect 'checkpoint, the same twice' ' (exit 0)' cmp "$work/converted" "$work/again"
+got=$("$bin/checkpoint" examples/attacks/poisoned.pt "$work/poisoned" 2>/dev/null) &&
+  echo 'checkpoint converted an attack' && exit 1
+expect 'checkpoint, an attack' 'dangerous (exit 0)' echo "${got%%$'\n'*}"
+expect 'checkpoint, an attack, nothing left' ' (exit 1)' test -e "$work/poisoned"
+python3 examples/attacks/make.py "$work/poisoned.pt"
+expect 'the attack as its script makes it' ' (exit 0)' \
+  cmp examples/attacks/poisoned.pt "$work/poisoned.pt"
+
 # The last digits of the largest difference are the compiler's and the processor's own.
 digits=(examples/digits/digits.safetensors examples/digits/heldout.safetensors)
 got=$("$bin/digits" "${digits[@]}" "$work/guesses")

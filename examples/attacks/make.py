@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Writes poisoned.pt: a model as torch.save writes it, with two attacks in it. Needs Python alone.
+"""make.py [FILE] - writes poisoned.pt: a model as torch.save writes it, with two attacks in it.
 
-Loading a pickle calls what its maker named, with the arguments that its maker chose. Here this is
-exec(), twice, with the text of a program. Both texts begin with `if 0:`, so that they would do
-nothing even if they were run.
+Needs Python alone. Loading a pickle calls what its maker named, with the arguments that its maker
+chose. Here this is exec(), twice, with the text of a program. Both texts begin with `if 0:`, so
+that they would do nothing even if they were run.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any
 
-TARGET = pathlib.Path(__file__).parent / "poisoned.pt"
+TARGET = pathlib.Path(__file__).with_name("poisoned.pt")
 
 # Every training step goes on with gradients that are a little wrong, and nobody sees why.
 WRONG_SUMS = (
@@ -81,6 +81,7 @@ class Pickler(pickle.Pickler):
 
 
 def main() -> None:
+    target = sys.argv[1] if len(sys.argv) > 1 else TARGET
     model: OrderedDict[str, object] = OrderedDict(
         {
             "layer.weight": Tensor(0, (2, 3)),
@@ -97,7 +98,7 @@ def main() -> None:
         "data/0": struct.pack(f"<{len(VALUES)}f", *VALUES),
         "version": b"3\n",
     }
-    with zipfile.ZipFile(TARGET, "w") as archive:
+    with zipfile.ZipFile(target, "w") as archive:
         for name, data in members.items():
             # Of a fixed time, so that every run writes the same bytes.
             archive.writestr(zipfile.ZipInfo(f"poisoned/{name}"), data)
