@@ -79,8 +79,21 @@ static bool renames(const sft_zip_entry *entry, const sft_zip_extra *extra) {
             memcmp(extra->unicode, entry->name, entry->name_length) != 0);
 }
 
+/*
+ * miniz takes for a folder what has this bit of DOS or a name that ends with a slash (4.4.15), and
+ * reads nothing of it: torch is then given memory with anything in it.
+ */
+static bool is_said_to_be_folder(const sft_zip_entry *entry, uint32_t attributes) {
+    size_t length = entry->name_length;
+    return (attributes & 0x10) != 0 || (length > 0 && entry->name[length - 1] == '/');
+}
+
 static void tell_of_record(const sft_zip_reader *reader, const sft_zip_entry *entry, uint64_t byte,
-                           const sft_zip_extra *extra, size_t comment) {
+                           const sft_zip_extra *extra, const unsigned char *bytes) {
+    if (entry->size > 0 && is_said_to_be_folder(entry, sft_zip_32(bytes + 38))) {
+        sft_zip_tell(reader, SFT_SEVERITY_UNKNOWN, "ZIP_RECORDS", entry, byte,
+                     "the file is said to be a folder, which some readers skip, and has bytes");
+    }
     if (!extra->sound || extra->zip64_twice) {
         sft_zip_tell(reader, SFT_SEVERITY_UNKNOWN, "ZIP_RECORDS", entry, byte,
                      "the extra field in the directory is damaged");
@@ -89,7 +102,7 @@ static void tell_of_record(const sft_zip_reader *reader, const sft_zip_entry *en
         sft_zip_tell(reader, SFT_SEVERITY_UNKNOWN, "ZIP_NAME_MISMATCH", entry, byte,
                      "the extra field in the directory gives the file another name");
     }
-    if (comment > 0) {
+    if (sft_zip_16(bytes + 32) > 0) {
         sft_zip_tell(reader, SFT_SEVERITY_UNKNOWN, "ZIP_COMMENT", entry, byte,
                      "the file has a comment");
     }
@@ -142,7 +155,7 @@ static sft_status read_record(const sft_zip_reader *reader, const unsigned char 
         return sft_fail(error, SFT_MALFORMED_SOURCE, byte,
                         "a file's record would lie outside of the archive");
     }
-    tell_of_record(reader, entry, byte, &extra, comment);
+    tell_of_record(reader, entry, byte, &extra, bytes);
     return SFT_OK;
 }
 

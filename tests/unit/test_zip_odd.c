@@ -241,6 +241,18 @@ static void test_methods_that_are_not_supported(void **state) {
     }
 }
 
+/* torch would be given memory that nobody filled. */
+static void test_folders_with_bytes(void **state) {
+    (void)state;
+    expect_odd(&(archive_file){.name = "x/folder/", TEXT}, "ZIP_RECORDS");
+    for (int empty = 0; empty < 2; empty++) {
+        archive made = {0};
+        archive_add_text(&made, "x/data.pkl", empty != 0 ? "" : "some text");
+        set_number(&made.directory, made.last_central + 38, 0x10, 4);
+        assert_string_equal(odd_of(&made, NULL).codes, empty != 0 ? "" : "ZIP_RECORDS");
+    }
+}
+
 static void test_comments(void **state) {
     (void)state;
     expect_odd(&(archive_file){.name = "a", TEXT, .comment = "words"}, "ZIP_COMMENT");
@@ -284,6 +296,7 @@ int main(void) {
         cmocka_unit_test(test_extra_fields_that_are_damaged),
         cmocka_unit_test(test_sizes_that_cannot_be),
         cmocka_unit_test(test_methods_that_are_not_supported),
+        cmocka_unit_test(test_folders_with_bytes),
         cmocka_unit_test(test_comments),
         cmocka_unit_test(test_a_record_that_is_not_there),
         cmocka_unit_test(test_bytes_that_nobody_lists),
