@@ -125,10 +125,22 @@ static sft_status make_key(sft_entries *entries, sft_entry *entry, const char *t
     return entry->key != NULL ? SFT_OK : sft_fail_memory(entries->scope->finder->error);
 }
 
+/* A key that equals no other one, be it tuple or NaN: as often as it stands there. */
+static sft_status lone_key(sft_entries *entries, const sft_value *value, sft_entry *entry) {
+    char text[64];
+    entry->unnamed = true;
+    snprintf(text, sizeof text, MARK "r(key at byte %" PRIu64 ", %" PRIu64 ")", value->at,
+             entries->work);
+    return make_key(entries, entry, text);
+}
+
 static sft_status number_key(sft_entries *entries, const sft_value *value, sft_entry *entry) {
     char text[64];
     bool real = value->kind == SFT_VALUE_FLOAT;
     entry->unnamed = value->kind != SFT_VALUE_INT;
+    if (real && value->real != value->real) {
+        return lone_key(entries, value, entry);
+    }
     if (!real) {
         snprintf(text, sizeof text, MARK "n%" PRId64, value->integer);
     } else if (value->real >= -9e18 && value->real <= 9e18 &&
@@ -197,7 +209,6 @@ static sft_status text_key(sft_entries *entries, sft_ref ref, sft_value_kind kin
 
 static sft_status read_key(sft_entries *entries, sft_ref ref, sft_entry *entry) {
     const sft_value *value = sft_graph_value(&entries->scope->pickle.graph, ref);
-    char text[64];
     entry->has_key = true;
     switch (value->kind) {
     case SFT_VALUE_STR:
@@ -212,10 +223,7 @@ static sft_status read_key(sft_entries *entries, sft_ref ref, sft_entry *entry) 
         entry->unnamed = true;
         return make_key(entries, entry, MARK "oNone");
     default:
-        /* Tuples and the like: as often as they stand there. */
-        entry->unnamed = true;
-        snprintf(text, sizeof text, MARK "r(key %" PRIu32 ")", ref);
-        return make_key(entries, entry, text);
+        return lone_key(entries, value, entry);
     }
 }
 

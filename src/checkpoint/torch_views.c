@@ -207,9 +207,7 @@ static sft_status check_same_type(sft_scope *scope, sft_ref wanted, sft_found_te
                       "converted");
 }
 
-static sft_status finish(sft_scope *scope, const call *c, sft_ref wanted, bool typed,
-                         sft_found_tensor *tensor) {
-    sft_status status;
+static sft_status finish(sft_scope *scope, const call *c, sft_found_tensor *tensor) {
     switch (c->role) {
     case SFT_ROLE_TORCH_META:
         return sft_refuse(scope->finder, tensor, SFT_UNSUPPORTED_TENSOR,
@@ -217,8 +215,7 @@ static sft_status finish(sft_scope *scope, const call *c, sft_ref wanted, bool t
     case SFT_ROLE_TORCH_UNSUPPORTED:
         return refuse_kind(scope, c, tensor);
     default:
-        status = rebuild(scope, c, tensor);
-        return status == SFT_OK && typed ? check_same_type(scope, wanted, tensor) : status;
+        return rebuild(scope, c, tensor);
     }
 }
 
@@ -237,6 +234,18 @@ static bool is_layer(sft_role role) {
            role == SFT_ROLE_TORCH_FROM_CPU || role == SFT_ROLE_TORCH_FROM_NUMPY;
 }
 
+/* The innermost value is no call of torch's: an array, or nothing that a tensor is made of. */
+static sft_status finish_array(sft_scope *scope, sft_ref inner, sft_found_tensor *tensor) {
+    bool is_array = false;
+    sft_status status = SFT_OK;
+    if (inner != SFT_NO_REF) {
+        status = sft_numpy_tensor_of(scope, inner, tensor, &is_array);
+    }
+    return status != SFT_OK || is_array ? status
+                                        : sft_refuse(scope->finder, tensor, SFT_UNSUPPORTED_TENSOR,
+                                                     "what it is rebuilt from is no tensor");
+}
+
 sft_status sft_torch_tensor_of(sft_scope *scope, sft_ref ref, sft_found_tensor *tensor,
                                bool *is_tensor) {
     const sft_graph *graph = &scope->pickle.graph;
@@ -248,26 +257,18 @@ sft_status sft_torch_tensor_of(sft_scope *scope, sft_ref ref, sft_found_tensor *
     }
     sft_ref wanted = SFT_NO_REF;
     bool typed = false;
-    for (unsigned layers = 0; is_layer(c.role); layers++) {
-        sft_ref inner = SFT_NO_REF;
-        if (c.role == SFT_ROLE_TORCH_FROM_CPU || c.role == SFT_ROLE_TORCH_FROM_NUMPY) {
-            wanted = typed ? wanted : argument(graph, &c, 1);
-            typed = true;
-        }
-        bool stepped = layers < MOST_LAYERS && step(graph, &c, &inner);
-        if (stepped) {
-            continue;
-        }
-        sft_status status = SFT_OK;
-        bool is_array = false;
-        if (layers < MOST_LAYERS && inner != SFT_NO_REF) {
-            status = sft_numpy_tensor_of(scope, inner, tensor, &is_array);
-        }
-        if (status == SFT_OK && !is_array) {
+    bool innermost = false;
+    sft_ref inner = SFT_NO_REF;
+    for (unsigned layers = 0; is_layer(c.role) && !innermost; layers++) {
+        bool types = c.role == SFT_ROLE_TORCH_FROM_CPU || c.role == SFT_ROLE_TORCH_FROM_NUMPY;
+        if (layers == MOST_LAYERS || (types && typed)) {
             return sft_refuse(scope->finder, tensor, SFT_UNSUPPORTED_TENSOR,
-                              "what it is rebuilt from is no tensor");
+                              "it is wrapped in more calls than torch wraps a tensor in");
         }
-        return status == SFT_OK && typed ? check_same_type(scope, wanted, tensor) : status;
+        wanted = types ? argument(graph, &c, 1) : wanted;
+        typed = typed || types;
+        innermost = !step(graph, &c, &inner);
     }
-    return finish(scope, &c, wanted, typed, tensor);
+    sft_status status = innermost ? finish_array(scope, inner, tensor) : finish(scope, &c, tensor);
+    return status == SFT_OK && typed ? check_same_type(scope, wanted, tensor) : status;
 }
