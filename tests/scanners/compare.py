@@ -36,6 +36,7 @@ DATA_TITLE = "picklescan's own test files"
 TITLES = {
     "data": DATA_TITLE,
     "names": "names that run code",
+    "gadgets": "allowed names that do harm together, files that are two things",
     "streams": "tricks with opcodes",
     "zips": "archives that two readers see differently",
     "containers": "payloads in other containers",

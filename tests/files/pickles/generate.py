@@ -20,7 +20,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 
-from pickles.recipes import benign, containers, limits, names, streams, tensors, zips  # noqa: E402
+from pickles.recipes import benign, containers, gadgets, limits, names, streams, tensors, zips  # noqa: E402
 from pickles.recipes.case import Case  # noqa: E402
 
 INTRODUCTION = """\
@@ -46,6 +46,7 @@ Files that must be large are made when the tests run, in `tests/checkpoints/`.
 
 TITLES = {
     "names": "Names that run code",
+    "gadgets": "Allowed names that do harm together, and files that are two things",
     "streams": "Tricks with opcodes",
     "zips": "Archives that two readers see differently",
     "containers": "Payloads in every other container",
@@ -58,7 +59,7 @@ TITLES = {
 
 def all_cases() -> list[Case]:
     """Every case, sorted by path."""
-    modules = (names, streams, zips, containers, tensors, limits, benign)
+    modules = (names, gadgets, streams, zips, containers, tensors, limits, benign)
     found = sorted((case for module in modules for case in module.cases()), key=lambda c: c.path)
     for one, other in itertools.pairwise(found):
         if one.path == other.path:
