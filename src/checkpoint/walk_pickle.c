@@ -51,7 +51,8 @@ static bool is_import_or_call(const sft_reading *r, const sft_effect *effect) {
         return sft_graph_kind(graph, effect->subject) == SFT_VALUE_OBJECT &&
                is_plausible(graph, sft_graph_object(graph, effect->subject)->callee);
     case SFT_EFFECT_EXTENSION:
-        return r->pickle.end == SFT_PICKLE_STOPPED;
+        /* One random byte is enough for this, and another for STOP: PROTO must stand before it. */
+        return r->pickle.begins_with_proto;
     default:
         return false;
     }

@@ -46,7 +46,7 @@ static bool begins_with(const char *name, size_t length, const char *start) {
 }
 
 sft_expect sft_walk_role(const char *name, size_t length) {
-    static const char *const endings[] = {".pkl", ".pickle", ".joblib"};
+    static const char *const endings[] = {".pkl", ".pickle", ".joblib", ".debug_pkl"};
     for (size_t i = 0; i < sizeof endings / sizeof endings[0]; i++) {
         if (ends_with(name, length, endings[i])) {
             return SFT_EXPECT_PICKLE;
@@ -191,6 +191,18 @@ static sft_status say_of_entry(zip_frame *zip, const sft_zip_entry *entry, sft_s
     return sft_walk_find(zip->walk, &zip->frame.item, finding, zip->error);
 }
 
+static bool on_passed(void *context, uint64_t bytes) {
+    return sft_root_passed(context, bytes);
+}
+
+/* The archive where it lies in the file that is scanned; false where it was unpacked. */
+static bool find_direct(zip_frame *zip, sft_region *direct) {
+    sft_root *root = &zip->walk->root;
+    const sft_region *region = &zip->frame.item.region;
+    return region->source == &root->source && root->file.fd >= 0 &&
+           sft_region_part(&root->file, region->offset, region->size, direct);
+}
+
 /* Reads a whole member once. What is stored is read where it lies; what is packed must not cost
  * more than the walk may spend on it. */
 static sft_status check_content(zip_frame *zip, const sft_zip_entry *entry) {
@@ -201,7 +213,10 @@ static sft_status check_content(zip_frame *zip, const sft_zip_entry *entry) {
         }
         walk->checksums -= entry->size;
     }
-    sft_zip_check_options options = {.limit = 0};
+    sft_region direct;
+    sft_zip_check_options options = {.direct = find_direct(zip, &direct) ? &direct : NULL,
+                                     .passed = on_passed,
+                                     .context = &walk->root};
     sft_zip_content content;
     sft_error failure;
     sft_status found = sft_zip_check(&zip->zip, entry, &options, &content, &failure);

@@ -409,6 +409,14 @@ static const sft_policy_entry rows[] = {
     CHOICE("torch.distributed.fsdp.api", "ShardingStrategy"),
     CHOICE("torch.distributed.fsdp.api", "StateDictType"),
 
+    /* as TorchScript marks the types of its lists: each returns its first argument */
+    RECORD("torch.jit._pickle", "build_boollist", CALL, "returns what it gets"),
+    RECORD("torch.jit._pickle", "build_doublelist", CALL, "returns what it gets"),
+    RECORD("torch.jit._pickle", "build_intlist", CALL, "returns what it gets"),
+    RECORD("torch.jit._pickle", "build_tensor_from_id", CALL, "returns what it gets"),
+    RECORD("torch.jit._pickle", "build_tensorlist", CALL, "returns what it gets"),
+    RECORD("torch.jit._pickle", "restore_type_tag", CALL, "returns what it gets"),
+
     CHOICE("transformers.debug_utils", "DebugOption"),
     RECORD("transformers.deepspeed", "HfDeepSpeedConfig", NEW | STATE, ARGUMENTS),
     RECORD("transformers.deepspeed", "HfTrainerDeepSpeedConfig", NEW | STATE, ARGUMENTS),

@@ -158,8 +158,9 @@ static void storages_are_data_unless_they_are_pickles(void **state) {
     add(&made, "a/data/2", BYTES("PK\3\4 and so on"));
     add(&made, "a/data/3", BYTES("7z\xbc\xaf\x27\x1c\0\4"));
     add(&made, "a/data/4", BYTES("\x82\x01.N."));
+    add(&made, "a/data/5", BYTES("\x80\x02\x82\x01.N."));
     expect_archive(&made, NULL,
-                   "unknown torch_zip: NESTED_PICKLE(a/data/4)@0 EXTENSION_CODE(a/data/4)@0");
+                   "unknown torch_zip: NESTED_PICKLE(a/data/5)@0 EXTENSION_CODE(a/data/5)@2");
     add(&made, "a/data.pkl", BYTES(HARMLESS));
     add(&made, "a/data/0",
         BYTES("\x80\x02"
