@@ -7,7 +7,7 @@
 #define DEEPEST 5
 
 /* splitmix64, whose author gave it to the public domain. */
-static uint64_t next(stream *to) {
+uint64_t stream_next(stream *to) {
     to->random += UINT64_C(0x9e3779b97f4a7c15);
     uint64_t mixed = to->random;
     mixed = (mixed ^ mixed >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
@@ -16,7 +16,7 @@ static uint64_t next(stream *to) {
 }
 
 unsigned stream_below(stream *to, unsigned bound) {
-    return (unsigned)((next(to) >> 32) * bound >> 32);
+    return (unsigned)((stream_next(to) >> 32) * bound >> 32);
 }
 
 static void put_bytes(stream *to, const void *bytes, size_t size) {
@@ -188,15 +188,15 @@ static void put_scalar(stream *to) {
         return;
     case 4:
         put_byte(to, 'K');
-        put_number(to, next(to), 1);
+        put_number(to, stream_next(to), 1);
         return;
     case 5:
         put_byte(to, stream_below(to, 2) == 0 ? 'J' : 'G');
-        put_number(to, next(to), to->bytes[to->size - 1] == 'J' ? 4 : 8);
+        put_number(to, stream_next(to), to->bytes[to->size - 1] == 'J' ? 4 : 8);
         return;
     case 6:
         put_byte(to, 'M');
-        put_number(to, next(to), 2);
+        put_number(to, stream_next(to), 2);
         return;
     default:
         put_byte(to, PICK(to, plain));
@@ -444,6 +444,10 @@ static void put_value(stream *to, unsigned depth) {
     }
 }
 
+void stream_piece(stream *to) {
+    put_value(to, DEEPEST - 2);
+}
+
 void stream_generate(stream *to) {
     to->size = 0;
     to->memo = 0;
@@ -467,72 +471,5 @@ void stream_generate(stream *to) {
     }
     if (stream_below(to, 4) == 0) {
         put_text(to, "N.");
-    }
-}
-
-/* Takes `old` bytes away at a place and puts `size` others there, if there is room. */
-static void replace(stream *to, size_t at, size_t old, const unsigned char *bytes, size_t size) {
-    if (to->size - old + size > STREAM_ROOM) {
-        return;
-    }
-    unsigned char copy[STREAM_ROOM];
-    memcpy(copy, bytes, size);
-    memmove(to->bytes + at + size, to->bytes + at + old, to->size - at - old);
-    memcpy(to->bytes + at, copy, size);
-    to->size = to->size - old + size;
-}
-
-static size_t span(stream *to, size_t left, unsigned most) {
-    size_t length = stream_below(to, most) + 1;
-    return length < left ? length : left;
-}
-
-static void change_once(stream *to, const unsigned char *other, size_t other_size) {
-    static const char opcodes[] = "(.012FIJKLMNPQRSTUVXabcd}eghijl]opqrst)uGBC"
-                                  "\x80\x81\x82\x83\x84\x85\x86\x87\x88\x89\x8a\x8b\x8c\x8d\x8e\x8f"
-                                  "\x90\x91\x92\x93\x94\x95\x96\x97\x98";
-    size_t at = stream_below(to, (unsigned)to->size + 1);
-    size_t left = to->size - at;
-    unsigned char byte = (unsigned char)opcodes[stream_below(to, sizeof opcodes - 1)];
-    switch (stream_below(to, 8)) {
-    case 0:
-        byte = (unsigned char)stream_below(to, 256);
-        replace(to, at, left > 0, &byte, 1);
-        return;
-    case 1:
-        replace(to, at, left > 0, &byte, 1);
-        return;
-    case 2:
-        replace(to, at, 0, &byte, 1);
-        return;
-    case 3:
-        replace(to, at, span(to, left, 8), &byte, 0);
-        return;
-    case 4: {
-        size_t from = stream_below(to, (unsigned)to->size + 1);
-        replace(to, at, 0, to->bytes + from, span(to, to->size - from, 30));
-        return;
-    }
-    case 5: {
-        size_t from = stream_below(to, (unsigned)other_size + 1);
-        replace(to, at, span(to, left, 4), other + from, span(to, other_size - from, 30));
-        return;
-    }
-    case 6: {
-        stream *fresh = &(stream){.random = next(to)};
-        put_value(fresh, DEEPEST - 2);
-        replace(to, at, 0, fresh->bytes, fresh->size);
-        return;
-    }
-    default:
-        if (left > 0) {
-            to->bytes[at] = (unsigned char)(to->bytes[at] ^ 1U << stream_below(to, 8));
-        }
-    }
-}
-
-void stream_mutate(stream *to, const unsigned char *other, size_t other_size) {
-    for (unsigned changes = 1 + stream_below(to, 4); changes > 0; changes--) {
-        change_once(to, other, other_size);
     }
 }
