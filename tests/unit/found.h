@@ -157,8 +157,8 @@ typedef struct stored {
 static inline bytes torch_zip(const char *pickle, const stored *others, size_t count) {
     archive made = {{0}, {0}, 0, 0, 0};
     uint8_t data[24];
-    for (uint8_t i = 0; i < sizeof data; i++) {
-        data[i] = i;
+    for (size_t i = 0; i < sizeof data; i++) {
+        data[i] = (uint8_t)i;
     }
     archive_add_text(&made, "a/data.pkl", pickle);
     const archive_file storage = {.name = "a/data/0", .data = data, .data_size = sizeof data};
