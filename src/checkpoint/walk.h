@@ -113,6 +113,9 @@ sft_status sft_walk_run(sft_walk *walk, sft_error *error);
 void sft_root_begin(sft_root *root, const sft_region *file, const sft_scan_options *options);
 sft_region sft_root_region(const sft_root *root);
 
+/* Notes bytes that were read past the root's source; false where the scan was cancelled. */
+bool sft_root_passed(sft_root *root, uint64_t bytes);
+
 /* Says that all of the file has been looked at. */
 void sft_root_end(sft_root *root);
 

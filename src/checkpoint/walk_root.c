@@ -55,6 +55,14 @@ sft_region sft_root_region(const sft_root *root) {
     return (sft_region){&root->source, 0, root->file.size, -1, root->file.label};
 }
 
+bool sft_root_passed(sft_root *root, uint64_t bytes) {
+    root->done += sft_min(bytes, root->file.size - root->done);
+    if (root->status == SFT_OK && root->done - root->told >= STRIDE) {
+        tell(root);
+    }
+    return root->status == SFT_OK;
+}
+
 void sft_root_end(sft_root *root) {
     root->done = root->file.size;
     if (root->done > root->told) {

@@ -95,6 +95,12 @@ typedef struct sft_zip_check_options {
     /* Called now and then with the bytes of the archive that were read; false: SFT_CANCELLED. */
     bool (*progress)(void *context, uint64_t done);
     void *context;
+    /* The whole archive as it lies in a file, past its source, or NULL: long stored entries are
+     * read there, by several threads. */
+    const sft_region *direct;
+    /* Called with the bytes that were read so, past the source; false: SFT_CANCELLED. May be NULL.
+     */
+    bool (*passed)(void *context, uint64_t bytes);
 } sft_zip_check_options;
 
 /*

@@ -6,10 +6,13 @@
 #include "base/memory.h"
 #include "checkpoint/inflate.h"
 #include "checkpoint/zip_parts.h"
+#include "checkpoint/zip_sum.h"
 
 #define PIECE (UINT32_C(1) << 18)
 
 typedef struct checker {
+    const sft_allocator *allocator;
+    uint64_t data; /* where the entry's bytes begin in the archive */
     sft_region packed;
     const sft_zip_check_options *options;
     uint64_t limit;
@@ -29,10 +32,32 @@ static void add(const checker *from, size_t size) {
     from->content->size += size;
 }
 
+/* As much as several threads can do; the rest is left to one. */
+static sft_status sum_directly(const checker *from, uint64_t size, sft_error *error) {
+    const sft_zip_check_options *options = from->options;
+    sft_zip_content *content = from->content;
+    while (size - content->size >= SFT_ZIP_SUM_LEAST) {
+        sft_region part;
+        uint64_t bytes = sft_min(SFT_ZIP_SUM_BYTES, size - content->size);
+        if (!sft_region_part(options->direct, from->data + content->size, bytes, &part) ||
+            !sft_zip_sum(&part, from->allocator, &content->crc)) {
+            return SFT_OK;
+        }
+        content->size += bytes;
+        if (options->passed != NULL && !options->passed(options->context, bytes)) {
+            return sft_fail(error, SFT_CANCELLED, SFT_NO_BYTE, "cancelled");
+        }
+    }
+    return SFT_OK;
+}
+
 static sft_status check_stored(const checker *from, sft_error *error) {
     sft_zip_content *content = from->content;
     uint64_t size = sft_min(from->packed.size, from->limit);
     sft_status status = SFT_OK;
+    if (from->options->direct != NULL) {
+        status = sum_directly(from, size, error);
+    }
     while (status == SFT_OK && content->size < size) {
         size_t piece = (size_t)sft_min(PIECE, size - content->size);
         status = sft_region_read(&from->packed, content->size, from->piece, piece, error);
@@ -86,7 +111,8 @@ sft_status sft_zip_check(const sft_zip *zip, const sft_zip_entry *entry,
                          sft_error *error) {
     const sft_allocator *allocator = &zip->arena.allocator;
     *content = (sft_zip_content){.size = 0, .crc = (uint32_t)crc32(0, NULL, 0)};
-    checker from = {.options = options, .content = content};
+    checker from = {
+        .allocator = allocator, .data = entry->data, .options = options, .content = content};
     from.limit = options->limit != 0 ? options->limit : entry->size;
     if (!entry->known || !sft_region_part(&zip->region, entry->data, entry->packed, &from.packed)) {
         return SFT_OK;
