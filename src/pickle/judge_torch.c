@@ -170,14 +170,11 @@ static const char *check_class_of_tensors(const sft_call *c) {
                : sft_odd;
 }
 
-/* One number for each channel: in a list, or in a tensor of that many. */
+/* A tensor of one number for each channel. */
 static bool is_a_channel_each(const sft_call *c, sft_ref numbers, uint64_t channels) {
     sft_ref arguments;
     uint32_t count;
     uint64_t elements;
-    if (sft_arg_is(c, numbers, SFT_VALUE_LIST)) {
-        return sft_graph_value(c->j->graph, numbers)->count == channels;
-    }
     return sft_judging_is_tensor(c->j, numbers) &&
            sft_judging_arguments(c->j, numbers, &arguments, &count) && count > 2 &&
            sft_judging_elements(c->j, sft_graph_at(c->j->graph, arguments, 2), &elements) &&

@@ -44,7 +44,7 @@ sft_known sft_judging_result(const sft_judging *j, sft_ref object);
  */
 const char *sft_judge_call(sft_judging *j, const sft_known *known, sft_ref object);
 
-/* The same for a state that BUILD gives to an instance. (judge_state.c) */
+/* The same for a state that BUILD gives to an instance. (judge_state.c, judge_state_numpy.c) */
 const char *sft_judge_state(sft_judging *j, const sft_known *known, sft_ref object, sft_ref state);
 
 /* Attributes: {name: value}, or a pair of such, whose names are no machinery of Python's. */
@@ -63,7 +63,7 @@ sft_role sft_judging_made_by(const sft_judging *j, sft_ref ref);
 /* False where a call asks for more bytes than the input can justify. */
 bool sft_judging_grant(sft_judging *j, uint64_t bytes);
 
-/* How many elements sizes stand for, in a TUPLE or LIST of numbers or a torch.Size of such. */
+/* How many elements sizes stand for, in a TUPLE of numbers or a torch.Size of such. */
 bool sft_judging_elements(const sft_judging *j, sft_ref sizes, uint64_t *elements);
 
 /* The arguments of an OBJECT; false where they are not known. */

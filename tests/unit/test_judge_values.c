@@ -199,6 +199,8 @@ static void test_tensors(void **state) {
     EXPECT(cases);
 }
 
+#define NUMBERS(count)                                                                             \
+    "ctorch._utils\n_rebuild_tensor_v2\n(" STORAGE "K\x00K" count "\x85K\x01\x85\x89" HOOKS "tR"
 #define QUANTIZED(parameters)                                                                      \
     "ctorch._utils\n_rebuild_qtensor\n(" STORAGE "K\x00K\x03K\x02\x86K\x02K\x01\x86(" parameters   \
     "t\x89" HOOKS "tR."
@@ -206,20 +208,14 @@ static void test_tensors(void **state) {
 static void test_quantized_tensors(void **state) {
     (void)state;
     static const judge_case cases[] = {
-        CLEAN(QUANTIZED("ctorch\nper_tensor_affine\nG?\xf0\x00\x00\x00\x00\x00\x00K\x00")),
-        CLEAN(QUANTIZED("ctorch\nper_channel_affine\n](K\x01K\x01K\x01"
-                        "e](K\x01K\x01K\x01"
-                        "eK\x00")),
-        CASE(QUANTIZED("ctorch\nper_channel_affine\n](K\x01K\x01K\x01"
-                       "e](K\x01K\x01K\x01"
-                       "eK\x01"),
+        CLEAN(QUANTIZED("ctorch\nper_tensor_affine\nK\x01K\x00")),
+        CLEAN(QUANTIZED("ctorch\nper_channel_affine\n" NUMBERS("\x03") NUMBERS("\x03") "K\x00")),
+        CLEAN(QUANTIZED("ctorch\nper_channel_affine\n" NUMBERS("\x02") NUMBERS("\x02") "K\x01")),
+        CASE(QUANTIZED("ctorch\nper_channel_affine\n" NUMBERS("\x03") NUMBERS("\x02") "K\x00"),
              "ARGUMENT", "scales", NULL),
-        CASE(QUANTIZED("ctorch\nper_channel_affine\n](K\x01K\x01K\x01"
-                       "e](K\x01K\x01K\x01"
-                       "eK\x07"),
+        CASE(QUANTIZED("ctorch\nper_channel_affine\n" NUMBERS("\x03") NUMBERS("\x03") "K\x07"),
              "ARGUMENT", "scales", NULL),
-        CASE(QUANTIZED("ctorch\nper_channel_affine\n" TENSOR TENSOR "K\x00"), "ARGUMENT", "scales",
-             NULL),
+        CASE(QUANTIZED("ctorch\nper_channel_affine\n]]K\x00"), "ARGUMENT", "scales", NULL),
         CASE(QUANTIZED("NNN"), "ARGUMENT", "scales", NULL),
     };
     EXPECT(cases);
