@@ -17,7 +17,8 @@ typedef struct sft_copy_progress {
 typedef struct sft_copy_job {
     sft_allocator allocator;
     sft_mover mover;
-    const char *target; /* path of the new file: what must be unpacked goes to its folder */
+    const char *target; /* path of the new file */
+    const char *beside; /* what must be unpacked goes to the folder in which this lies */
     sft_copy_progress *progress;
 } sft_copy_job;
 

@@ -1,4 +1,5 @@
 /* Tensors whose bytes must be unpacked: what unpacks them is cheap only from front to back. */
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -41,17 +42,29 @@ static int64_t memory_read_at(void *context, uint64_t offset, void *to, size_t s
     return (int64_t)moved;
 }
 
-/* A file that goes away with its descriptor, in the folder of the new file. */
-static int make_file(const char *target, int *fd) {
-    char folder[4096];
-    const char *slash = strrchr(target, '/');
-    size_t length = slash != NULL ? (size_t)(slash - target) + 1 : 0;
-    if (length >= sizeof folder) {
-        length = 0;
+/* The folder in which a path lies; false where that is too long. */
+static bool folder_of(const char *path, char *folder, size_t size) {
+    size_t length = strlen(path);
+    while (length > 0 && path[length - 1] == '/') {
+        length--;
     }
-    memcpy(folder, target, length);
-    memcpy(folder + length, ".", length == 0 ? 2 : 1);
-    folder[length == 0 ? 1 : length] = '\0';
+    while (length > 0 && path[length - 1] != '/') {
+        length--;
+    }
+    if (length + 2 > size) {
+        return false;
+    }
+    memcpy(folder, path, length);
+    memcpy(folder + length, length == 0 ? "." : "", length == 0 ? 2 : 1);
+    return true;
+}
+
+/* A file that goes away with its descriptor. */
+static int make_file(const char *beside, int *fd) {
+    char folder[4096];
+    if (!folder_of(beside, folder, sizeof folder)) {
+        return ENAMETOOLONG;
+    }
     int open;
     bool readable;
     int failure = sft_os_open_folder(SFT_OS_HERE, folder, &open, &readable);
@@ -91,7 +104,7 @@ static sft_status scratch_begin(scratch *s, const sft_copy_job *job, uint64_t si
             return sft_fail_memory(error);
         }
     } else {
-        int failure = make_file(job->target, &s->fd);
+        int failure = make_file(job->beside, &s->fd);
         if (failure != 0) {
             s->fd = -1;
             sft_fail_system(error, SFT_OPEN_FAILED, failure,

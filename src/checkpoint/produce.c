@@ -1,6 +1,5 @@
 #include "checkpoint/produce.h"
 
-#include <errno.h>
 #include <string.h>
 
 #include "base/error.h"
@@ -19,7 +18,6 @@ typedef struct producer {
     uint64_t *first;                 /* where each file's tensors begin there */
     uint64_t file_count;
     uint64_t committed;
-    bool made_folder;
     sft_copy_progress progress;
     sft_error *error;
 } producer;
@@ -52,6 +50,11 @@ static sft_mover mover_of(const producer *p, uint64_t file) {
                        p->first[file + 1] - p->first[file], p->product->paths};
 }
 
+static const char *base_name(const char *path) {
+    const char *slash = strrchr(path, '/');
+    return slash != NULL ? slash + 1 : path;
+}
+
 static sft_status begin_file(producer *p, uint64_t file) {
     const sft_plan *plan = p->product->plan;
     sft_write_options options = SFT_WRITE_OPTIONS;
@@ -74,26 +77,16 @@ static sft_status begin_file(producer *p, uint64_t file) {
                                     planned->tensor->dtype, planned->tensor->shape,
                                     planned->tensor->rank, NULL, p->error);
     }
-    return status == SFT_OK ? sft_writer_begin(p->writers[file], p->error) : status;
-}
-
-static sft_status make_folder(producer *p) {
-    const char *folder = p->product->files->folder;
-    int failure = folder != NULL ? sft_os_make_folder(folder, 0777) : 0;
-    p->made_folder = folder != NULL && failure == 0;
-    if (failure == 0 || failure == EEXIST) {
-        return SFT_OK;
+    if (p->product->files->folder != NULL) {
+        sft_writer_make_folder(p->writers[file], p->product->files->folder, base_name(path));
     }
-    sft_fail_system(p->error, SFT_OPEN_FAILED, failure, "cannot make the folder");
-    sft_error_file(p->error, folder);
-    return SFT_OPEN_FAILED;
+    return status == SFT_OK ? sft_writer_begin(p->writers[file], p->error) : status;
 }
 
 /* ---- ending ---- */
 
 static void split_path(const char *path, char *folder, size_t size, const char **name) {
-    const char *slash = strrchr(path, '/');
-    *name = slash != NULL ? slash + 1 : path;
+    *name = base_name(path);
     size_t length = (size_t)(*name - path);
     length = length < size ? length : 0;
     memcpy(folder, path, length);
@@ -141,7 +134,8 @@ static sft_status commit(producer *p) {
 /* ---- the whole ---- */
 
 static sft_status write_files(producer *p) {
-    sft_status status = make_folder(p);
+    const char *folder = p->product->files->folder;
+    sft_status status = SFT_OK;
     for (uint64_t i = 0; i < p->file_count && status == SFT_OK; i++) {
         status = begin_file(p, i);
     }
@@ -149,6 +143,7 @@ static sft_status write_files(producer *p) {
         sft_copy_job job = {.allocator = p->allocator,
                             .mover = mover_of(p, i),
                             .target = p->product->files->files[i],
+                            .beside = folder != NULL ? folder : p->product->files->files[i],
                             .progress = &p->progress};
         status = sft_verify_header(&job.mover, p->product->plan, job.target, p->error);
         if (status == SFT_OK) {
@@ -198,8 +193,9 @@ sft_status sft_produce(const sft_product *product, sft_error *error) {
         status = sft_fail_memory(error);
     }
     end(&p);
-    if (status != SFT_OK && p.made_folder) {
-        (void)sft_os_remove_folder(product->files->folder);
+    if (status != SFT_OK && product->files->folder != NULL) {
+        /* It was not there before, and is empty again, if it was made at all. */
+        (void)sft_os_remove_folder(SFT_OS_HERE, product->files->folder);
     }
     return status;
 }

@@ -68,8 +68,8 @@ int sft_os_list_folder(int folder, bool (*each)(void *context, const char *name)
 int sft_os_open_folder(int folder, const char *path, int *fd, bool *readable);
 
 /* Makes a folder, to which the umask applies; removes one that is empty. */
-int sft_os_make_folder(const char *path, uint32_t mode);
-int sft_os_remove_folder(const char *path);
+int sft_os_make_folder(int folder, const char *path, uint32_t mode);
+int sft_os_remove_folder(int folder, const char *path);
 
 /* What a name in a folder stands for, be it a symbolic link; what a path leads to. */
 int sft_os_look(int folder, const char *name, sft_os_info *info);

@@ -232,12 +232,12 @@ int sft_os_open_folder(int folder, const char *path, int *fd, bool *readable) {
     return failure;
 }
 
-int sft_os_make_folder(const char *path, uint32_t mode) {
-    return mkdir(path, (mode_t)mode) != 0 ? errno : 0;
+int sft_os_make_folder(int folder, const char *path, uint32_t mode) {
+    return mkdirat(base_of(folder), path, (mode_t)mode) != 0 ? errno : 0;
 }
 
-int sft_os_remove_folder(const char *path) {
-    return rmdir(path) != 0 ? errno : 0;
+int sft_os_remove_folder(int folder, const char *path) {
+    return unlinkat(base_of(folder), path, AT_REMOVEDIR) != 0 ? errno : 0;
 }
 
 int sft_os_look(int folder, const char *name, sft_os_info *info) {

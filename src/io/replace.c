@@ -274,6 +274,89 @@ sft_status sft_replace_begin(sft_replace *replace, const char *path, bool durabl
     return status;
 }
 
+/* ---- a folder that is not there yet ---- */
+
+/* Opens what the folder is to be in. */
+static int find_parent(sft_replace *replace, const char *folder) {
+    char text[PATH_ROOM];
+    size_t length = strlen(folder);
+    while (length > 0 && folder[length - 1] == '/') {
+        length--;
+    }
+    if (length >= sizeof text) {
+        return ENAMETOOLONG;
+    }
+    memcpy(text, folder, length);
+    text[length] = '\0';
+    int failure = enter_folder(replace, text);
+    memcpy(replace->missing, replace->name, sizeof replace->missing);
+    return failure;
+}
+
+static sft_status begin_at_once(sft_replace *replace, const char *folder, const char *name,
+                                sft_error *error) {
+    char path[PATH_ROOM];
+    int length = snprintf(path, sizeof path, "%s/%s", folder, name);
+    int failure = length < 0 || (size_t)length >= sizeof path
+                      ? ENAMETOOLONG
+                      : sft_os_make_folder(SFT_OS_HERE, folder, 0777);
+    if (failure != 0 && failure != EEXIST) {
+        return sft_fail_system(error, SFT_OPEN_FAILED, failure, "cannot make the target's folder");
+    }
+    return sft_replace_begin(replace, path, replace->durable, replace->keep_existing, error);
+}
+
+sft_status sft_replace_begin_in(sft_replace *replace, const char *folder, const char *name,
+                                bool durable, bool keep_existing, sft_error *error) {
+    *replace = (sft_replace){
+        .fd = -1, .folder = SFT_OS_HERE, .durable = durable, .keep_existing = keep_existing};
+    int failure = find_parent(replace, folder);
+    if (failure != 0 || strlen(name) >= sizeof replace->name) {
+        end(replace);
+        return sft_fail_system(error, SFT_OPEN_FAILED, failure != 0 ? failure : ENAMETOOLONG,
+                               "cannot find the target's folder");
+    }
+    memcpy(replace->name, name, strlen(name) + 1);
+    if (sft_os_create_unnamed(replace->folder, 0666, &replace->fd) != 0) {
+        replace->fd = -1;
+        end(replace);
+        return begin_at_once(replace, folder, name, error);
+    }
+    replace->folder_missing = true;
+    return SFT_OK;
+}
+
+/* A folder that is there by now was made for another file of the same caller, or is a trap. */
+static int check_missing(const sft_replace *replace) {
+    sft_os_info info;
+    int failure = sft_os_look(replace->folder, replace->missing, &info);
+    if (failure != 0) {
+        return failure;
+    }
+    return info.folder && sft_os_trusts(replace->folder, &info) ? 0 : EEXIST;
+}
+
+/* Makes the folder, and goes there. */
+static int make_missing(sft_replace *replace) {
+    int failure = sft_os_make_folder(replace->folder, replace->missing, 0777);
+    failure = failure == EEXIST ? check_missing(replace) : failure;
+    if (failure != 0) {
+        return failure;
+    }
+    failure = replace->durable ? sft_os_flush_folder(replace->folder) : 0;
+    if (failure != 0) {
+        return failure;
+    }
+    int fd;
+    failure = sft_os_open_folder(replace->folder, replace->missing, &fd, &replace->folder_listed);
+    if (failure == 0) {
+        sft_os_close(replace->folder);
+        replace->folder = fd;
+        replace->folder_missing = false;
+    }
+    return failure;
+}
+
 /* ---- ending ---- */
 
 static int name_temporary(sft_replace *replace) {
@@ -320,6 +403,10 @@ static int take_name(sft_replace *replace) {
 }
 
 static int give_name(sft_replace *replace) {
+    int made = replace->folder_missing ? make_missing(replace) : 0;
+    if (made != 0) {
+        return made;
+    }
     if (!replace->exists) {
         /* Straight to its name: not even the death of the process can leave a temporary. */
         bool straight = replace->keep_existing || !replace->has_temporary;

@@ -29,6 +29,8 @@ typedef struct sft_replace {
     bool target_changed; /* only_this stopped the commit: another file stands there now */
     bool foreign;        /* the target, or a link to it, is a stranger's trap */
     bool has_temporary;  /* the new file is called `temporary` */
+    bool folder_missing; /* the commit makes `missing`, in `folder`, and goes there */
+    char missing[SFT_NAME_ROOM];
     char name[SFT_NAME_ROOM];
     char temporary[SFT_NAME_ROOM];
 } sft_replace;
@@ -39,6 +41,14 @@ typedef struct sft_replace {
  */
 sft_status sft_replace_begin(sft_replace *replace, const char *path, bool durable,
                              bool keep_existing, sft_error *error);
+
+/*
+ * The same for a target in a folder that is not there yet. The commit makes it, so that until then
+ * even the death of the process leaves nothing; only where files must have a name it is made at
+ * once. The caller removes it after a failure, if it is empty.
+ */
+sft_status sft_replace_begin_in(sft_replace *replace, const char *folder, const char *name,
+                                bool durable, bool keep_existing, sft_error *error);
 
 /*
  * Gives the new file its name. Ends the replacement in any case: SFT_OK, SFT_ALREADY_EXISTS or

@@ -26,6 +26,8 @@ struct sft_writer {
     sft_save save;
     sft_arena arena; /* path, names, shapes and metadata */
     const char *path;
+    const char *new_folder; /* the commit makes it, and puts `new_name` there; or NULL */
+    const char *new_name;
     sft_encode_tensor *tensors;
     uint64_t tensor_capacity;
     uint64_t count;
@@ -210,8 +212,12 @@ sft_status sft_writer_declare(sft_writer *writer, const char *name, size_t name_
 
 static sft_status write_header(sft_writer *writer, const char *bytes, sft_error *error) {
     const sft_write_options *options = &writer->save.options;
-    sft_status status = sft_replace_begin(&writer->replace, writer->path, options->durable,
-                                          options->keep_existing, error);
+    sft_status status =
+        writer->new_folder != NULL
+            ? sft_replace_begin_in(&writer->replace, writer->new_folder, writer->new_name,
+                                   options->durable, options->keep_existing, error)
+            : sft_replace_begin(&writer->replace, writer->path, options->durable,
+                                options->keep_existing, error);
     if (status != SFT_OK) {
         return status;
     }
@@ -387,6 +393,11 @@ sft_status sft_writer_put(sft_writer *writer, uint64_t index, uint64_t offset, c
 }
 
 /* ---- for floors above ---- */
+
+void sft_writer_make_folder(sft_writer *writer, const char *folder, const char *name) {
+    writer->new_folder = folder;
+    writer->new_name = name;
+}
 
 uint64_t sft_writer_place(const sft_writer *writer, uint64_t index) {
     return writer->data_start + writer->tensors[index].begin;

@@ -128,7 +128,7 @@ static inline bool fault_name(void) {
     (fault_signal() || fault_if(faults.no_locks, ENOLCK) || fault() ? -1 : flock(fd, how))
 #define fchown(fd, owner, group) (fault() ? -1 : fchown(fd, owner, group))
 #define fchmod(fd, mode) (fault() ? -1 : fchmod(fd, mode))
-#define mkdir(path, mode) (fault_room() ? -1 : mkdir(path, mode))
+#define mkdirat(folder, path, mode) (fault_room() ? -1 : mkdirat(folder, path, mode))
 #define linkat(a, from, b, to, flags) (fault_name() ? -1 : linkat(a, from, b, to, flags))
 #define renameat(a, from, b, to) (fault_name() ? -1 : renameat(a, from, b, to))
 #define unlinkat(folder, name, flags) (fault() ? -1 : unlinkat(folder, name, flags))
@@ -153,7 +153,7 @@ static inline bool fault_name(void) {
 #undef flock
 #undef fchown
 #undef fchmod
-#undef mkdir
+#undef mkdirat
 #undef linkat
 #undef renameat
 #undef unlinkat
