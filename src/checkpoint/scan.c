@@ -249,8 +249,9 @@ sft_status sft_scan_source(const sft_source *source, const sft_scan_options *opt
     sft_scan_options known = SFT_SCAN_OPTIONS;
     sft_status status = check_arguments(source, options, &known, result, error);
     if (status == SFT_OK && (source->size == NULL || source->read_at == NULL)) {
-        status = sft_fail(error, SFT_INVALID_ARGUMENT, SFT_NO_BYTE,
-                          "a source needs the functions size and read_at");
+        sft_fail(error, SFT_INVALID_ARGUMENT, SFT_NO_BYTE,
+                 "a source needs the functions size and read_at");
+        return SFT_INVALID_ARGUMENT;
     }
     if (status != SFT_OK) {
         return status;

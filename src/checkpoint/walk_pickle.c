@@ -6,7 +6,6 @@
 #include "base/memory.h"
 #include "base/utf8.h"
 #include "checkpoint/joblib.h"
-#include "checkpoint/legacy.h"
 #include "checkpoint/walk_pickle.h"
 #include "checkpoint/zip.h"
 
@@ -196,7 +195,7 @@ static sft_status judge(sft_reading *r) {
     return status == SFT_OK && !place_raw_pickles(r, UINT64_MAX) ? r->status : status;
 }
 
-static sft_pickle_options machine_options(const sft_reading *r) {
+sft_pickle_options sft_reading_options(const sft_reading *r) {
     return (sft_pickle_options){.allocator = &r->walk->allocator, .memory = r->walk->limits.memory};
 }
 
@@ -204,7 +203,7 @@ static sft_pickle_options machine_options(const sft_reading *r) {
 static bool measure_raw_pickle(void *context, uint64_t position, uint64_t *end) {
     sft_reading *r = context;
     sft_pickle inner;
-    sft_pickle_options options = machine_options(r);
+    sft_pickle_options options = sft_reading_options(r);
     sft_status status = sft_pickle_read(&inner, &r->input, position, &options, r->error);
     *end = inner.position;
     bool ends = status == SFT_OK && inner.end == SFT_PICKLE_STOPPED;
@@ -235,7 +234,7 @@ static bool after_build(void *context, const sft_graph *graph, sft_ref object, u
 
 /* Reads a pickle as data. What counts of it depends on how it ends. */
 static sft_status read_pickle(sft_reading *r, uint64_t start, bool as_joblib) {
-    sft_pickle_options options = machine_options(r);
+    sft_pickle_options options = sft_reading_options(r);
     r->joblib =
         (sft_joblib){.region = &r->item->region, .nested = measure_raw_pickle, .context = r};
     r->raw_count = r->placed = 0;
@@ -357,7 +356,7 @@ static sft_status say_broken(sft_reading *r, const sft_ending *ending) {
     return sft_walk_find(r->walk, r->item, finding, r->error);
 }
 
-static sft_status say_trailing(sft_reading *r, uint64_t at) {
+sft_status sft_say_trailing(sft_reading *r, uint64_t at) {
     return sft_walk_say(r->walk, r->item, SFT_SEVERITY_UNKNOWN, "TRAILING_BYTES", at,
                         "bytes follow the end of the last pickle", r->error);
 }
@@ -369,75 +368,13 @@ static sft_status say_end(sft_reading *r, const sft_ending *ending, uint64_t num
         return SFT_OK;
     }
     if (number > 0 && !is_limit) {
-        return say_trailing(r, ending->start);
+        return sft_say_trailing(r, ending->start);
     }
     if (ending->is_other) {
         sft_walk_format(r->walk, r->item, SFT_FORMAT_UNRECOGNIZED);
         return SFT_OK;
     }
     return say_broken(r, ending);
-}
-
-/* ---- torch's legacy container ---- */
-
-static sft_status add_storages(sft_reading *r, const sft_legacy *legacy) {
-    sft_status status = SFT_OK;
-    for (uint64_t i = 0; i < legacy->storage_count && status == SFT_OK; i++) {
-        const sft_legacy_storage *storage = &legacy->storages[i];
-        sft_part part = {.offset = storage->data,
-                         .size = storage->size,
-                         .view = SFT_VIEW_FILE,
-                         .expect = SFT_EXPECT_DATA,
-                         .is_deeper = true};
-        status = sft_list_add(r->walk, r->list, &part, r->error);
-    }
-    return status;
-}
-
-/* Finds out whether storages follow, and where they end. */
-static sft_status read_legacy(sft_reading *r, sft_legacy_end *legacy) {
-    sft_legacy layout;
-    sft_error failure;
-    sft_pickle_options options = machine_options(r);
-    sft_status found = sft_legacy_read(&layout, &r->item->region, &options, &failure);
-    sft_status status = SFT_OK;
-    legacy->recognized = layout.recognized;
-    legacy->pickles = layout.pickle_count;
-    legacy->end = layout.end;
-    legacy->broken = found;
-    if (found != SFT_OK) {
-        bool limit;
-        legacy->failure = failure;
-        status = sft_walk_explain(r->walk, found, &limit, r->error);
-    }
-    if (status == SFT_OK && layout.recognized) {
-        sft_walk_format(r->walk, r->item, SFT_FORMAT_TORCH_LEGACY);
-        status = add_storages(r, &layout);
-    }
-    sft_legacy_free(&layout);
-    return status;
-}
-
-/* Behind the last storage nothing may follow; what does is looked at all the same. */
-static sft_status end_legacy(sft_reading *r, const sft_legacy_end *legacy) {
-    uint64_t size = r->item->region.size;
-    sft_status status = SFT_OK;
-    if (legacy->broken != SFT_OK && !r->is_nested) {
-        sft_error failure = legacy->failure;
-        status = sft_walk_say_broken(r->walk, r->item, legacy->broken, &failure, r->error);
-    }
-    if (status == SFT_OK && legacy->end < size) {
-        if (legacy->broken == SFT_OK && !r->is_nested) {
-            status = say_trailing(r, legacy->end);
-        }
-        sft_part part = {.offset = legacy->end,
-                         .size = size - legacy->end,
-                         .view = SFT_VIEW_PICKLES,
-                         .expect = SFT_EXPECT_DATA,
-                         .is_deeper = true};
-        status = status == SFT_OK ? sft_list_add(r->walk, r->list, &part, r->error) : status;
-    }
-    return status;
 }
 
 /* ---- all of them ---- */
@@ -448,7 +385,7 @@ static sft_status look_at_all(sft_reading *r) {
     uint64_t size = r->item->region.size;
     for (uint64_t number = 0; ending.position < size; number++) {
         if (legacy.recognized && number >= legacy.pickles) {
-            return end_legacy(r, &legacy);
+            return sft_end_legacy(r, &legacy);
         }
         if (number >= MOST_PICKLES) {
             return sft_walk_say(r->walk, r->item, SFT_SEVERITY_MALFORMED, "LIMIT", ending.position,
@@ -465,7 +402,7 @@ static sft_status look_at_all(sft_reading *r) {
             status = sft_skip_in_part(r, number, &ending);
         } else if (status == SFT_OK && number == 0 && ending.is_number &&
                    ending.position <= LONGEST_MAGIC) {
-            status = read_legacy(r, &legacy);
+            status = sft_read_legacy(r, &legacy);
         }
         if (status != SFT_OK) {
             return status;
@@ -497,7 +434,8 @@ sft_status sft_reading_begin(sft_reading *r, sft_walk *walk, const sft_item *ite
     memset(r, 0, sizeof *r);
     r->list = sft_list_push(walk, item);
     if (r->list == NULL) {
-        return sft_fail_memory(error);
+        sft_fail_memory(error);
+        return SFT_NO_MEMORY;
     }
     r->walk = walk;
     r->item = &r->list->frame.item;

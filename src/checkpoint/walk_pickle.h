@@ -75,6 +75,19 @@ sft_status sft_check_storages(sft_reading *r);
 /* Adds something to be looked at behind the pickles, whose findings come here. */
 sft_status sft_reading_add(sft_reading *r, sft_part *part);
 
+/* What the machine may take for one pickle. */
+sft_pickle_options sft_reading_options(const sft_reading *r);
+
+sft_status sft_say_trailing(sft_reading *r, uint64_t at);
+
+/* ---- torch's legacy container: see walk_legacy.c ---- */
+
+/* Finds out whether storages follow the pickles, and where they end. */
+sft_status sft_read_legacy(sft_reading *r, sft_legacy_end *legacy);
+
+/* Behind the last storage nothing may follow; what does is looked at all the same. */
+sft_status sft_end_legacy(sft_reading *r, const sft_legacy_end *legacy);
+
 /* ---- members of torch's tar: see walk_tar_part.c ---- */
 
 /* Fills in what a pickle says of the bytes behind it. */
