@@ -130,7 +130,7 @@ static void random_views(void **state) {
         uint64_t last = tensor.offset;
         for (uint32_t i = 0; i < tensor.rank; i++) {
             shape[i] = 1 + random_below(5);
-            strides[i] = random_below(round % 2 == 0 ? 4 : 40 << random_below(6));
+            strides[i] = random_below(round % 2 == 0 ? 4 : UINT64_C(40) << random_below(6));
             last += (shape[i] - 1) * strides[i];
         }
         uint64_t size = (last + 1) * sft_tiling_item(tensor.dtype);
