@@ -204,9 +204,12 @@ static bool find_direct(zip_frame *zip, sft_region *direct) {
 }
 
 /* Reads a whole member once. What is stored is read where it lies; what is packed must not cost
- * more than the walk may spend on it. */
-static sft_status check_content(zip_frame *zip, const sft_zip_entry *entry) {
+ * more than the walk may spend on it. *size receives how many bytes there really are to look at: a
+ * loader comes to them before it comes to the damage. Of what is said to be encrypted, nothing is
+ * told: it may be. */
+static sft_status check_content(zip_frame *zip, const sft_zip_entry *entry, uint64_t *size) {
     sft_walk *walk = zip->walk;
+    *size = entry->size;
     if (entry->method != 0) {
         if (entry->size > walk->checksums) {
             return SFT_OK;
@@ -223,6 +226,10 @@ static sft_status check_content(zip_frame *zip, const sft_zip_entry *entry) {
     if (found != SFT_OK) {
         bool limit;
         return sft_walk_explain(walk, found, &limit, zip->error);
+    }
+    *size = sft_min(content.size, entry->size);
+    if (!entry->readable) {
+        return SFT_OK;
     }
     if (!content.whole || content.size != entry->size) {
         return say_of_entry(zip, entry, SFT_SEVERITY_MALFORMED, "BROKEN",
@@ -251,7 +258,8 @@ static sft_status open_entry(zip_frame *zip, const sft_zip_entry *entry, sft_ite
     if (!entry->known || entry->folder) {
         return SFT_OK;
     }
-    sft_status status = entry->readable ? check_content(zip, entry) : SFT_OK;
+    uint64_t size;
+    sft_status status = check_content(zip, entry, &size);
     if (status != SFT_OK) {
         return status;
     }
@@ -272,8 +280,8 @@ static sft_status open_entry(zip_frame *zip, const sft_zip_entry *entry, sft_ite
         return SFT_OK;
     }
     part->made = true;
-    return sft_walk_unpack(zip->walk, &zip->frame.sources, &raw, SFT_PACKED_DEFLATE, entry->size,
-                           false, &part->region, zip->error);
+    return sft_walk_unpack(zip->walk, &zip->frame.sources, &raw, SFT_PACKED_DEFLATE, size, false,
+                           &part->region, zip->error);
 }
 
 static bool is_plain(const sft_zip_entry *entry) {
