@@ -57,6 +57,22 @@ static void print_headline(const struct report *report, struct text *line) {
     }
 }
 
+static void print_findings(const sft_scan_result *scan, struct text *line) {
+    uint64_t count = sft_scan_count(scan);
+    for (uint64_t i = 0; i < count && i < SHOWN; i++) {
+        const sft_finding *finding = sft_scan_at(scan, i);
+        text_add_format(line, "  %-9s  ", sft_severity_name(finding->severity));
+        text_add_string(line, finding->where);
+        text_add_string(line, ": ");
+        text_add_string(line, finding->detail);
+        print_line(line);
+    }
+    if (sft_scan_found(scan) > SHOWN) {
+        text_add_format(line, "             and %" PRIu64 " more", sft_scan_found(scan) - SHOWN);
+        print_line(line);
+    }
+}
+
 static void print_sources(const sft_conversion *done, struct text *line) {
     for (uint64_t i = 0; i < sft_conversion_sources(done); i++) {
         const char *path = sft_conversion_source(done, i);
@@ -66,14 +82,7 @@ static void print_sources(const sft_conversion *done, struct text *line) {
         text_add_format(line, " (%s, %s)", sft_scan_format(scan),
                         sft_verdict_name(sft_scan_verdict(scan)));
         print_line(line);
-        for (uint64_t f = 0; f < sft_scan_count(scan); f++) {
-            const sft_finding *finding = sft_scan_at(scan, f);
-            text_add_format(line, "  %-9s  ", sft_severity_name(finding->severity));
-            text_add_string(line, finding->where);
-            text_add_string(line, ": ");
-            text_add_string(line, finding->detail);
-            print_line(line);
-        }
+        print_findings(scan, line);
     }
 }
 
@@ -137,17 +146,13 @@ static void print_dropped(const sft_conversion *done, struct text *line) {
     print_line(line);
 }
 
-static void print_metadata(const sft_conversion *done, struct text *line) {
-    uint64_t count = sft_conversion_metadata_count(done);
-    uint64_t ties = sft_conversion_ties(done);
-    for (uint64_t i = 0; i < count && count > ties; i++) {
-        const sft_metadata_entry *entry = sft_conversion_metadata(done, i);
-        if (entry->key_length == 6 && memcmp(entry->key, "format", 6) == 0) {
-            text_add_string(line, "  metadata   format=");
-            add_name(line, entry->value, entry->value_length);
-            print_line(line);
-            return;
-        }
+/* All else in the metadata are ties, which have lines of their own. */
+static void print_format(const sft_conversion *done, struct text *line) {
+    const sft_metadata_entry *first = sft_conversion_metadata(done, 0);
+    if (first != NULL && first->key_length == 6 && memcmp(first->key, "format", 6) == 0) {
+        text_add_string(line, "  metadata   format=");
+        add_name(line, first->value, first->value_length);
+        print_line(line);
     }
 }
 
@@ -185,7 +190,7 @@ void report_print(const struct report *report) {
     }
     print_ties(done, &line);
     print_dropped(done, &line);
-    print_metadata(done, &line);
+    print_format(done, &line);
     if (sft_conversion_count(done) == 0) {
         text_add_format(&line, "  notice     the checkpoint holds no tensors: the file %s empty",
                         report->dry_run ? "would be" : "is");

@@ -86,13 +86,18 @@ typedef struct sft_dropped {
  * sft_convert() - converts a checkpoint.
  *
  * @source: a file; or a folder or index of sharded ones (pytorch_model.bin.index.json)
- * @target: the file to be made; a folder where the result is sharded. NULL: beside the source, as
- *     the hub names it: model.safetensors for pytorch_model.bin, NAME.safetensors for NAME.pt; for
- *     a folder the folder itself
+ * @target: the file to be made, or a folder for it; a folder where the result is sharded, or may be
+ *     (max_shard_size), which is made if it is not there. DIR/NAME.safetensors then stands for
+ *     DIR and for files that begin with NAME in place of "model". NULL: beside the source, as the
+ *     hub names it: model.safetensors for pytorch_model.bin, NAME.safetensors for NAME.pt; for a
+ *     folder the folder itself
  * @options: NULL for defaults
  * @conversion: NULL, or receives what was done, which the caller frees with sft_conversion_free().
  *     Also set where the source is refused for what the scan found
  * @error: NULL, or receives what is wrong, in which file, with which tensor
+ *
+ * All files of a result are written and compared before the first gets its name. If naming a later
+ * one fails, those that took a free name are removed; one that was replaced cannot come back.
  *
  * Sharded results are named model-00001-of-0000N.safetensors with model.safetensors.index.json;
  * when they are split by max_shard_size, as huggingface_hub splits them.
@@ -101,10 +106,11 @@ typedef struct sft_dropped {
  * SFT_MALFORMED_SOURCE, SFT_UNSUPPORTED_SOURCE, SFT_SOURCE_LIMIT, SFT_UNSUPPORTED_TENSOR,
  * SFT_TENSOR_BOUNDS, SFT_STORAGE_SIZE, SFT_MISSING_STORAGE; SFT_DUPLICATE_NAME, SFT_RESERVED_NAME,
  * SFT_INVALID_NAME (of tensors); SFT_NOT_FOUND (`key`); SFT_VERIFY_FAILED; SFT_INVALID_INDEX,
- * SFT_UNSAFE_SHARD_NAME, SFT_MISSING_SHARD, SFT_TENSOR_NOT_IN_SHARD (a sharded source);
- * SFT_NO_MEMORY, SFT_INVALID_ARGUMENT, SFT_UNSUPPORTED (a build without readers), SFT_CANCELLED,
- * SFT_OPEN_FAILED, SFT_READ_FAILED, SFT_FILE_SHRANK, SFT_NOT_A_FILE, SFT_ALREADY_EXISTS,
- * SFT_WRITE_FAILED. Any thread.
+ * SFT_UNSAFE_SHARD_NAME, SFT_MISSING_SHARD, SFT_TENSOR_NOT_IN_SHARD, SFT_AMBIGUOUS_FOLDER (a
+ * sharded source), or what is wrong with the JSON of its index; SFT_SIZE_OVERFLOW,
+ * SFT_HEADER_TOO_LARGE; SFT_NO_MEMORY, SFT_INVALID_ARGUMENT, SFT_UNSUPPORTED (a build without
+ * readers), SFT_CANCELLED, SFT_OPEN_FAILED, SFT_READ_FAILED, SFT_FILE_SHRANK, SFT_NOT_A_FILE,
+ * SFT_ALREADY_EXISTS, SFT_WRITE_FAILED. Any thread.
  */
 SFT_API SFT_MUST_USE sft_status sft_convert(const char *source, const char *target,
                                             const sft_convert_options *options,
