@@ -25,17 +25,22 @@ static const char *check_reconstruct(const sft_call *c) {
                : sft_computed;
 }
 
-/* Letters and digits, maybe behind a byte order: nothing that NumPy parses into more. */
+/*
+ * A letter and then letters and digits, maybe behind a byte order: nothing that NumPy parses into
+ * more, as it does "3f4" and "f4,f4".
+ */
 static bool is_dtype_text(const sft_call *c, sft_ref ref) {
     const sft_long_text *text = sft_arg_is_text(c, ref) ? sft_graph_text(c->j->graph, ref) : NULL;
     if (text == NULL || text->text.bytes == NULL || text->length == 0 || text->length > 32) {
         return false;
     }
-    for (uint64_t i = 0; i < text->length; i++) {
+    bool ordered = memchr("<>|=", text->text.bytes[0], 4) != NULL;
+    for (uint64_t i = ordered ? 1 : 0; i < text->length; i++) {
         char letter = text->text.bytes[i];
         bool plain = (letter >= 'a' && letter <= 'z') || (letter >= 'A' && letter <= 'Z') ||
-                     (letter >= '0' && letter <= '9') || letter == '_' || letter == '?';
-        if (!plain && (i > 0 || strchr("<>|=", letter) == NULL)) {
+                     letter == '_' || letter == '?';
+        bool digit = letter >= '0' && letter <= '9' && i > (ordered ? 1U : 0U);
+        if (!plain && !digit) {
             return false;
         }
     }

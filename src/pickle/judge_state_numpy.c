@@ -131,8 +131,9 @@ static bool is_field(const sft_judging *j, sft_ref field, uint64_t item_size) {
     element e;
     return tuple_count(j, field) == 2 && sft_graph_size(j->graph, at(j, field, 1), &offset) &&
            sft_judging_made_by(j, at(j, field, 0)) == SFT_ROLE_NUMPY_DTYPE &&
-           element_of(j, at(j, field, 0), &e) && strchr("?biufcSUmM", e.letter) != NULL &&
-           e.letter != '\0' && sft_add(offset, e.size, &end) && end <= item_size;
+           element_of(j, at(j, field, 0), &e) && e.letter != '\0' &&
+           strchr("?biufcSUmM", e.letter) != NULL && sft_add(offset, e.size, &end) &&
+           end <= item_size;
 }
 
 /* How many fields are looked at: each is held against all before it. */
