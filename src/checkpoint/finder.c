@@ -6,6 +6,7 @@
 #include "base/checked.h"
 #include "base/error.h"
 #include "base/memory.h"
+#include "base/utf8.h"
 
 sft_status sft_finder_check_memory(const sft_finder *finder) {
     const sft_found *found = finder->found;
@@ -65,8 +66,13 @@ sft_status sft_finder_add(sft_finder *finder, const sft_found_tensor *tensor, co
                   found->tensor_count, sizeof *found->tensors)) {
         return sft_fail_memory(finder->error);
     }
-    sft_found_tensor *added = &found->tensors[found->tensor_count++];
+    sft_found_tensor *added = &found->tensors[found->tensor_count];
     *added = *tensor;
+    if (sft_utf8_check((const unsigned char *)copy, length) != length &&
+        sft_refuse(finder, added, SFT_INVALID_NAME, "its name is no valid Unicode") != SFT_OK) {
+        return SFT_NO_MEMORY;
+    }
+    found->tensor_count++;
     added->name = copy;
     added->name_length = length;
     added->first_key = first_key;

@@ -9,7 +9,6 @@
 #include "base/checked.h"
 #include "base/error.h"
 #include "base/memory.h"
-#include "base/utf8.h"
 #include "checkpoint/entries.h"
 #include "checkpoint/kinds.h"
 
@@ -95,10 +94,6 @@ static sft_status add_tensor(walker *w, const place *at, sft_found_tensor *tenso
     if (at->unnamed) {
         status = sft_refuse(w->finder, tensor, SFT_INVALID_NAME,
                             "a key that leads to it is neither a text nor a whole number");
-    } else if (at->path > 0 &&
-               sft_utf8_check((const unsigned char *)w->path, at->path) != at->path) {
-        status = sft_refuse(w->finder, tensor, SFT_INVALID_NAME,
-                            "a key that leads to it is no valid Unicode");
     }
     return status == SFT_OK ? sft_finder_add(w->finder, tensor, w->path, at->path,
                                              at->keys > 1 ? w->first_key : at->path)
