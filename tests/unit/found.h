@@ -109,12 +109,12 @@ static inline void assert_found_bytes(const finding *of, const char *name, const
         const sft_found_tensor *tensor = &of->found.tensors[i];
         if (tensor->name_length == strlen(name) &&
             memcmp(tensor->name, name, tensor->name_length) == 0) {
-            uint8_t bytes[256];
-            assert_true(tensor->refused == SFT_OK && tensor->dense && size <= sizeof bytes);
+            uint8_t read[256];
+            assert_true(tensor->refused == SFT_OK && tensor->dense && size <= sizeof read);
             uint64_t from = tensor->offset * sft_dtype_bits(tensor->dtype) / 8;
-            assert_ok(sft_region_read(&of->found.storages[tensor->storage].region, from, bytes,
+            assert_ok(sft_region_read(&of->found.storages[tensor->storage].region, from, read,
                                       size, NULL));
-            assert_memory_equal(bytes, expected, size);
+            assert_memory_equal(read, expected, size);
             return;
         }
     }
