@@ -112,8 +112,8 @@ static inline void assert_found_bytes(const finding *of, const char *name, const
             uint8_t read[256];
             assert_true(tensor->refused == SFT_OK && tensor->dense && size <= sizeof read);
             uint64_t from = tensor->offset * sft_dtype_bits(tensor->dtype) / 8;
-            assert_ok(sft_region_read(&of->found.storages[tensor->storage].region, from, read,
-                                      size, NULL));
+            assert_ok(sft_region_read(&of->found.storages[tensor->storage].region, from, read, size,
+                                      NULL));
             assert_memory_equal(read, expected, size);
             return;
         }

@@ -210,14 +210,14 @@ static void test_npz(void **state) {
     bytes second = npy_of("<f8", "False", "()", 8);
     bytes packed = deflated(second.at, second.size, -15);
     archive made = {{0}, {0}, 0, 0, 0};
-    const archive_file stored = {.name = "a.b.npy", .data = first.at, .data_size = first.size};
+    const archive_file plain = {.name = "a.b.npy", .data = first.at, .data_size = first.size};
     const archive_file tight = {.name = "folder/c.npy.npy",
                                 .data = packed.at,
                                 .data_size = packed.size,
                                 .method = 8,
                                 .size = second.size,
                                 .crc = (uint32_t)crc32(0, second.at, (unsigned)second.size)};
-    archive_add(&made, &stored);
+    archive_add(&made, &plain);
     archive_add(&made, &tight);
     archive_end(&made);
     assert_finds(made.file.at, made.file.size, SFT_FORMAT_NPZ,
@@ -229,7 +229,7 @@ static void test_npz(void **state) {
     finding_free(&of);
     archive_free(&made);
     /* A member of another kind makes it an archive of another kind. */
-    archive_add(&made, &stored);
+    archive_add(&made, &plain);
     archive_add_text(&made, "readme", "a text");
     archive_end(&made);
     assert_find_fails(made.file.at, made.file.size, SFT_UNSUPPORTED_SOURCE, "numpy.savez");
