@@ -75,7 +75,7 @@ static int tell(const struct args *args, const struct report *report) {
     return code;
 }
 
-static int convert(const struct args *args, sft_convert_options *options) {
+static int convert(const struct args *args, sft_convert_options options) {
     const char *source = args->operands[0];
     sft_conversion *conversion = NULL;
     sft_error error;
@@ -84,11 +84,11 @@ static int convert(const struct args *args, sft_convert_options *options) {
         return EXIT_TROUBLE;
     }
     bool measures = false;
-    options->progress = on_progress;
-    options->progress_context = &measures;
+    options.progress = on_progress;
+    options.progress_context = &measures;
     signals_catch();
     sft_status status =
-        sft_convert(source, args->values[OPTION_OUTPUT], options, &conversion, &error);
+        sft_convert(source, args->values[OPTION_OUTPUT], &options, &conversion, &error);
     progress_end();
     signals_deliver();
     int code = exit_for(status);
@@ -96,7 +96,7 @@ static int convert(const struct args *args, sft_convert_options *options) {
         input_error_file(&error, source);
         message_error(&error);
     } else {
-        const struct report report = {source, conversion, options->dry_run};
+        const struct report report = {source, conversion, options.dry_run};
         code = tell(args, &report);
     }
     sft_conversion_free(conversion);
@@ -113,7 +113,7 @@ static int run_convert(const struct args *args) {
     if (code == EXIT_FINE) {
         options.scan.allowed = allowed.pairs;
         options.scan.allowed_count = allowed.count;
-        code = convert(args, &options);
+        code = convert(args, options);
     }
     allowed_free(&allowed);
     return code;

@@ -39,7 +39,8 @@ sft_status sft_move_piece(const sft_mover *mover, const sft_hands *hands, unsign
                           uint32_t number, const sft_region *bytes, uint64_t offset, uint64_t size,
                           sft_error *error);
 sft_status sft_move_tile(const sft_mover *mover, const sft_hands *hands, unsigned what,
-                         uint32_t number, const sft_region *bytes, uint64_t tile, sft_error *error);
+                         uint32_t number, const sft_region *bytes, uint64_t index,
+                         sft_error *error);
 
 /*
  * The same for small tensors that lie one behind the other in the new file, by one write. `numbers`

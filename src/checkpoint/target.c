@@ -79,6 +79,12 @@ static bool is_folder(const char *path, bool *exists) {
     return *exists && info.folder;
 }
 
+/* The status as a constant, which static analysis can see. */
+static sft_status no_memory(sft_error *error) {
+    sft_fail_memory(error);
+    return SFT_NO_MEMORY;
+}
+
 /* ---- where ---- */
 
 /* Folder, with its slash, and the name's beginning; `alone` is that of a result of one file. */
@@ -101,7 +107,7 @@ static sft_status in_folder(place *p, const char *path, bool exists, sft_arena *
     const char *slash = path[length - 1] == '/' ? "" : "/";
     const char *folder = join(arena, path, length, slash, "");
     if (folder == NULL) {
-        return sft_fail_memory(error);
+        return no_memory(error);
     }
     p->folder = folder;
     p->folder_length = strlen(folder);
@@ -116,14 +122,14 @@ static sft_status find_place(const sft_target_request *request, place *p, sft_ar
     p->stem = standard_stem;
     p->alone = several ? standard_stem : converted_stem(request->source, arena);
     if (p->alone == NULL) {
-        return sft_fail_memory(error);
+        return no_memory(error);
     }
     if (given == NULL) {
         if (!request->sharded) {
             p->alone = converted_stem(request->source, arena);
         }
         in_folder_of(p, request->source);
-        return p->alone != NULL ? SFT_OK : sft_fail_memory(error);
+        return p->alone != NULL ? SFT_OK : no_memory(error);
     }
     bool exists = false;
     size_t length = strlen(given);
@@ -136,7 +142,7 @@ static sft_status find_place(const sft_target_request *request, place *p, sft_ar
         p->stem = p->alone = join(arena, name, strlen(name) - shorter, "", "");
         p->verbatim = true;
         in_folder_of(p, given);
-        return p->stem != NULL ? SFT_OK : sft_fail_memory(error);
+        return p->stem != NULL ? SFT_OK : no_memory(error);
     }
     if (exists || length == 0) {
         return sft_fail(error, SFT_NOT_A_FILE, SFT_NO_BYTE,
@@ -184,7 +190,7 @@ sft_status sft_target_find(const sft_target_request *request, sft_arena *arena, 
         return status;
     }
     status = name_files(request, &p, arena, target);
-    return status == SFT_OK ? SFT_OK : sft_fail_memory(error);
+    return status == SFT_OK ? SFT_OK : no_memory(error);
 }
 
 static sft_status check_free(const char *path, sft_error *error) {
