@@ -48,7 +48,9 @@ def entries(count: int) -> bytes:
 def deflated(size: int, block: bytes = bytes(MIB)) -> bytes:
     """A block of a mebibyte again and again, deflated a thousandfold."""
     packer = zlib.compressobj(9, zlib.DEFLATED, -15)
-    return b"".join(packer.compress(block) for _ in range(size // MIB)) + packer.flush()
+    # What is flushed in full stands for itself: it may be repeated.
+    packed = packer.compress(block) + packer.flush(zlib.Z_FULL_FLUSH)
+    return packed * (size // MIB) + packer.flush()
 
 
 def bomb_member(name: str, size: int, declared: int) -> bytes:
@@ -67,7 +69,7 @@ def bomb_of_opcodes(archive: bool) -> bytes:
     if archive:
         size = 1024 * MIB
         return zipped(Member("archive/data.pkl", b"", method=8, packed=packed, size=size, crc=0))
-    return gzip.compress(block * 64, mtime=0) * 16
+    return gzip.compress(block * 8, mtime=0) * 128
 
 
 def laughs(levels: int) -> bytes:
@@ -81,8 +83,8 @@ def laughs(levels: int) -> bytes:
 
 def gzip_bomb() -> bytes:
     """4 GiB in gzip of gzip."""
-    once = gzip.compress(bytes(64 * MIB), mtime=0)
-    return gzip.compress(once * 64, mtime=0)
+    once = gzip.compress(bytes(8 * MIB), mtime=0)
+    return gzip.compress(once * 512, mtime=0)
 
 
 def nested_zip() -> bytes:
