@@ -8,6 +8,17 @@ static bool is_dtype(const sft_call *c, sft_ref ref) {
     return role == SFT_ROLE_NUMPY_DTYPE || role == SFT_ROLE_NUMPY_DTYPE_CLASS;
 }
 
+/* b'b', as every NumPy has written it; other texts would be parsed as a dtype. */
+static bool is_b(const sft_call *c, sft_ref ref) {
+    sft_ref text = ref;
+    bool latin1;
+    if (!sft_arg_is(c, ref, SFT_VALUE_STR) && !sft_bytes_of(c->j->graph, ref, &text, &latin1)) {
+        return false;
+    }
+    const sft_long_text *bytes = sft_graph_text(c->j->graph, text);
+    return bytes->length == 1 && bytes->text.bytes != NULL && bytes->text.bytes[0] == 'b';
+}
+
 /* (ndarray, shape, b'b'): an array of bytes, most often without elements. */
 static const char *check_reconstruct(const sft_call *c) {
     uint64_t elements;
@@ -17,8 +28,8 @@ static const char *check_reconstruct(const sft_call *c) {
     if (sft_arg_role(c, sft_arg(c, 0)) != SFT_ROLE_NUMPY_ARRAY) {
         return "the class of the array is not numpy.ndarray";
     }
-    if (!sft_arg_is_text(c, sft_arg(c, 2)) && !sft_judging_is_bytes(c->j, sft_arg(c, 2))) {
-        return sft_computed;
+    if (!is_b(c, sft_arg(c, 2))) {
+        return sft_odd;
     }
     return sft_judging_elements(c->j, sft_arg(c, 1), &elements)
                ? sft_arg_grant_elements(c, elements, 1)

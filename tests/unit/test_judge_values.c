@@ -129,6 +129,8 @@ static void test_arrays(void **state) {
         CASE("cnumpy.core.multiarray\n_reconstruct\n(cnumpy\nndarray\n(I99999999\ntS'b'\ntR.",
              "ARGUMENT", "more memory", NULL),
         CASE("cnumpy\ndtype\n(S'(9999,9999)f4'\nI0\nI1\ntR.", "ARGUMENT", NULL, NULL),
+        CASE("cnumpy.core.multiarray\n_reconstruct\n(cnumpy\nndarray\n(I0\ntS'5'\ntR.", "ARGUMENT",
+             NULL, NULL),
         CASE("cnumpy\ndtype\n(S'9999f4'\nI0\nI1\ntR.", "ARGUMENT", NULL, NULL),
         CASE("cnumpy\ndtype\n(S'f4,f4'\nI0\nI1\ntR.", "ARGUMENT", NULL, NULL),
         CLEAN("cnumpy\ndtype\n(cml_dtypes\nbfloat16\nI0\nI1\ntR(I3\nS'<'\nNNNI2\nI2\nI64\ntb."),
