@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/checked.h"
 #include "base/error.h"
@@ -207,6 +208,28 @@ static sft_status add_other_views(sft_walk *walk, sft_list *list, sft_format for
     return status;
 }
 
+/*
+ * What joblib wrote before 0.10 when it compressed: a length in hexadecimal, maybe a blank, and
+ * zlib's bytes. As joblib/numpy_pickle_compat.py reads it, in read_zfile().
+ */
+static sft_status add_zfile(sft_walk *walk, sft_list *list, sft_error *error) {
+    enum { HEADER = 21 };
+    const sft_item *item = &list->frame.item;
+    char first[HEADER + 1];
+    if (item->region.size <= HEADER + 1 || item->expect == SFT_EXPECT_DATA ||
+        sft_region_read(&item->region, 0, first, sizeof first, NULL) != SFT_OK ||
+        memcmp(first, "ZF0x", 4) != 0) {
+        return SFT_OK;
+    }
+    uint64_t header = first[HEADER] == ' ' ? HEADER + 1 : HEADER;
+    sft_part part = {.offset = header,
+                     .size = item->region.size - header,
+                     .view = SFT_VIEW_ZLIB,
+                     .expect = item->expect == SFT_EXPECT_MEMBER ? SFT_EXPECT_DATA : item->expect};
+    sft_walk_format(walk, item, SFT_FORMAT_ZLIB);
+    return sft_list_add(walk, list, &part, error);
+}
+
 static sft_status say_unsupported(sft_walk *walk, const sft_item *item, sft_format format,
                                   sft_error *error) {
     char detail[120];
@@ -271,6 +294,9 @@ static sft_status walk_file(sft_walk *walk, const sft_item *item, sft_error *err
         return status == SFT_OK
                    ? add_view(walk, list, SFT_VIEW_PICKLES, SFT_EXPECT_DATA, false, error)
                    : status;
+    }
+    if (status == SFT_OK && format == SFT_FORMAT_UNRECOGNIZED) {
+        status = add_zfile(walk, list, error);
     }
     if (status == SFT_OK) {
         status = look_at_format(walk, list, format, error);

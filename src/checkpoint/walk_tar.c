@@ -80,13 +80,21 @@ static sft_status next_member(sft_walk *walk, sft_frame *frame, sft_item *part, 
     }
 }
 
-static bool has_member(sft_walk *walk, const sft_region *region, const char *name) {
-    sft_sources sources;
-    sft_sources_init(&sources, &walk->allocator);
-    sft_region member;
-    sft_status status = sft_tar_find(region, name, &sources, &member, NULL);
-    sft_sources_free(&sources);
-    return status == SFT_OK;
+/* torch.load takes a tar with this member for its own, be it a file or a link to one. */
+static bool is_torch(sft_walk *walk, const sft_region *region) {
+    uint64_t position = 0;
+    bool found = true;
+    bool has_storages = false;
+    while (found && !has_storages) {
+        sft_sources sources;
+        sft_sources_init(&sources, &walk->allocator);
+        sft_tar_member member;
+        sft_status status = sft_tar_next(region, &position, &sources, &member, &found, NULL);
+        found = found && status == SFT_OK;
+        has_storages = found && is_called(member.name, "storages");
+        sft_sources_free(&sources);
+    }
+    return has_storages;
 }
 
 sft_status sft_walk_tar(sft_walk *walk, const sft_item *item, sft_error *error) {
@@ -95,8 +103,7 @@ sft_status sft_walk_tar(sft_walk *walk, const sft_item *item, sft_error *error) 
         return sft_fail_memory(error);
     }
     tar->frame.next = next_member;
-    tar->torch =
-        has_member(walk, &item->region, "pickle") && has_member(walk, &item->region, "storages");
+    tar->torch = is_torch(walk, &item->region);
     if (tar->torch) {
         sft_walk_format(walk, item, SFT_FORMAT_TORCH_TAR);
     }
