@@ -194,19 +194,21 @@ static sft_status resolve_part(sft_scope *scope, sft_store *store) {
             return status;
         }
     }
-    store->refused = root->refused;
-    store->why = root->why;
-    store->storage = root->storage;
     if (root->contradicted || root->root != NULL) {
         refuse_store(store, SFT_STORAGE_SIZE, contradiction);
         return SFT_OK;
     }
-    /* In bytes these are within the root's, whose size is known to be elements times item_size. */
+    if (root->refused != SFT_OK) {
+        refuse_store(store, root->refused, root->why);
+        return SFT_OK;
+    }
     if (store->first > root->elements || store->elements > root->elements - store->first ||
         store->item_size != root->item_size) {
         refuse_store(store, SFT_TENSOR_BOUNDS, "a view of its storage reaches beyond it");
         return SFT_OK;
     }
+    /* Neither product is beyond the root's bytes. */
+    store->storage = root->storage;
     store->offset = store->first * store->item_size;
     store->size = store->elements * store->item_size;
     return SFT_OK;

@@ -112,8 +112,7 @@ static void test_keys_without_names(void **state) {
         {DICT("N(dS'a'\n" T "ss"),
          "None.a INVALID_NAME: a key that leads to it is neither a text nor a whole number\n"},
         {DICT("F1.5\nI1\ns"), "1.5: int\n"},
-        {DICT("V\\ud800\n" T "s"),
-         "\xed\xa0\x80 INVALID_NAME: its name is no valid Unicode\n"},
+        {DICT("V\\ud800\n" T "s"), "\xed\xa0\x80 INVALID_NAME: its name is no valid Unicode\n"},
         /* Text of Python 2 that is no UTF-8 is taken for latin1. */
         {DICT("S'\\xe9'\n" T "s"), "\xc3\xa9 F32 [6] dense @0 #0\n"},
         {DICT("S'\\xc3\\xa9'\n" T "s"), "\xc3\xa9 F32 [6] dense @0 #0\n"},
