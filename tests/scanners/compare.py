@@ -206,9 +206,10 @@ def page(found: list[Sample]) -> str:
         [
             BEGIN,
             "",
-            f"Made by `make scanners` with {versions()}. *Found* is what a scanner called",
-            "dangerous, unsafe or suspicious, *failed* what it could not read, *skipped* what it",
-            "did not look at. Nothing was loaded.",
+            f"Made by `make scanners` with {versions()}. *Found* is what",
+            "a scanner called dangerous, unsafe or suspicious, *failed* what it could not read, *skipped*",
+            "what it did not look at; nothing was loaded. Most of these files are our own, and made to be",
+            "hard: the figures tell how lists of bad names fare, not how often a scanner errs in practice.",
             "",
             *counts(found),
             "",
