@@ -3,10 +3,10 @@
  *
  * Understood are what torch.save writes (zip, legacy and tar), pickles of NumPy arrays, joblib,
  * .npy and .npz; TorchScript and what else cannot be vouched for only where the caller says so. The
- * source is scanned first (sft/scan.h) and nothing in it is ever executed. Bytes go from file to
- * file: memory does not grow with the model. The new file is compared with the source before it
- * takes its name; until then, and on any failure, an existing target stays as it was and nothing is
- * left beside it.
+ * source is scanned first (sft/scan.h; without the checksums of long members, which PyTorch does
+ * not look at either) and nothing in it is ever executed. Bytes go from file to file: memory does
+ * not grow with the model. The new file is compared with the source before it takes its name; until
+ * then, and on any failure, an existing target stays as it was and nothing is left beside it.
  */
 #ifndef SFT_CONVERT_H
 #define SFT_CONVERT_H

@@ -107,7 +107,7 @@ static sft_status scan_part(converter *c, uint64_t number) {
     options.progress = c->options.progress != NULL ? scan_progress : NULL;
     options.progress_context = &c->options;
     sft_scan_result **scan = &c->conversion->sources[number].scan;
-    sft_status status = sft_scan_region(&c->opened[number].region, &options, scan, c->error);
+    sft_status status = sft_scan_before_copy(&c->opened[number].region, &options, scan, c->error);
     if (status != SFT_OK) {
         *scan = NULL;
         return status;

@@ -116,7 +116,7 @@ static sft_status scan(sft_scan_result *result, const sft_region *file,
 }
 
 static sft_status scan_region(const sft_region *file, const sft_scan_options *options,
-                              sft_scan_result **result, sft_error *error) {
+                              bool short_sums, sft_scan_result **result, sft_error *error) {
     sft_allocator allocator = sft_allocator_of(options->allocator);
     sft_scan_result *made = sft_allocate_zeroed(&allocator, 1, sizeof *made);
     sft_walk *walk = sft_allocate_zeroed(&allocator, 1, sizeof *walk);
@@ -127,6 +127,7 @@ static sft_status scan_region(const sft_region *file, const sft_scan_options *op
     if (made == NULL || walk == NULL) {
         sft_fail_memory(error);
     } else {
+        walk->short_sums = short_sums;
         status = scan(made, file, options, walk, error);
     }
     sft_release(&allocator, walk, sizeof *walk);
@@ -143,7 +144,15 @@ sft_status sft_scan_region(const sft_region *region, const sft_scan_options *opt
     sft_scan_options known = SFT_SCAN_OPTIONS;
     *result = NULL;
     sft_status status = sft_scan_check(options, &known, error);
-    return status == SFT_OK ? scan_region(region, &known, result, error) : status;
+    return status == SFT_OK ? scan_region(region, &known, false, result, error) : status;
+}
+
+sft_status sft_scan_before_copy(const sft_region *region, const sft_scan_options *options,
+                                sft_scan_result **result, sft_error *error) {
+    sft_scan_options known = SFT_SCAN_OPTIONS;
+    *result = NULL;
+    sft_status status = sft_scan_check(options, &known, error);
+    return status == SFT_OK ? scan_region(region, &known, true, result, error) : status;
 }
 
 /* ---- files, sources, memory ---- */
@@ -196,7 +205,7 @@ sft_status sft_scan(const char *path, const sft_scan_options *options, sft_scan_
         sft_source source = sft_source_of_fd(fd);
         file.source = &source;
         file.fd = fd;
-        status = scan_region(&file, &known, result, error);
+        status = scan_region(&file, &known, false, result, error);
         source.close(source.context);
     }
     if (status != SFT_OK) {
@@ -241,7 +250,7 @@ sft_status sft_scan_memory(const void *bytes, uint64_t size, const sft_scan_opti
     memory from = {bytes, size};
     sft_source source = {&from, memory_size, memory_read_at, NULL, NULL};
     sft_region file = {&source, 0, size, -1, NULL};
-    return scan_region(&file, &known, result, error);
+    return scan_region(&file, &known, false, result, error);
 }
 
 sft_status sft_scan_source(const sft_source *source, const sft_scan_options *options,
@@ -260,7 +269,7 @@ sft_status sft_scan_source(const sft_source *source, const sft_scan_options *opt
     int failure = source->size(source->context, &file.size);
     status = failure != 0
                  ? sft_fail_system(error, SFT_READ_FAILED, failure, "cannot tell the file's size")
-                 : scan_region(&file, &known, result, error);
+                 : scan_region(&file, &known, false, result, error);
     if (source->close != NULL) {
         source->close(source->context);
     }

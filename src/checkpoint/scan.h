@@ -11,6 +11,13 @@
 sft_status sft_scan_region(const sft_region *region, const sft_scan_options *options,
                            sft_scan_result **result, sft_error *error);
 
+/*
+ * The same, but for the checksums of long stored members, of which no verdict depends: reading them
+ * takes as long as copying them.
+ */
+sft_status sft_scan_before_copy(const sft_region *region, const sft_scan_options *options,
+                                sft_scan_result **result, sft_error *error);
+
 /* Checks a caller's options (or NULL), and takes them over into *known, which has the defaults.
  * SFT_INVALID_ARGUMENT. */
 sft_status sft_scan_check(const sft_scan_options *given, sft_scan_options *known, sft_error *error);

@@ -91,6 +91,7 @@ struct sft_walk {
     bool is_cut;        /* a compressed file whose content is not known to its end */
     uint64_t unpack;    /* bytes that may yet be unpacked */
     uint64_t checksums; /* of these, for no more than checksums */
+    bool short_sums;    /* of stored members only the short ones are held against their checksums */
     bool unpack_over;   /* a read was refused for that */
     bool out_of_memory; /* whoever noticed it */
 };
