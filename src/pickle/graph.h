@@ -119,7 +119,9 @@ typedef enum sft_effect_kind {
                               or EXTENSION that is asked for its buffer */
     SFT_EFFECT_STRADDLED,  /* an opcode or its argument crosses the end of a frame, frames overlap,
                               or STOP stands before a frame's end */
-    SFT_EFFECT_LEFTOVER    /* at STOP, values other than the result are on the stack */
+    SFT_EFFECT_LEFTOVER,   /* at STOP, values other than the result are on the stack */
+    SFT_EFFECT_MEMO        /* a number of the memo is beyond the size of the input (told once):
+                              where the memo is an array, as in CPython, that costs memory */
 } sft_effect_kind;
 
 typedef struct sft_effect {

@@ -413,6 +413,11 @@ static sft_status judge_effect(sft_judging *j, const sft_effect *effect, sft_err
         report(j, effect, SFT_SEVERITY_UNKNOWN, "STACK_LEFTOVER", SFT_NO_REF, SFT_NO_REF,
                "values besides the result are left at the end: no pickler writes so");
         break;
+    case SFT_EFFECT_MEMO:
+        report(j, effect, SFT_SEVERITY_MALFORMED, "LIMIT", SFT_NO_REF, SFT_NO_REF,
+               "a value is kept under a number beyond the size of the file, for which a loader "
+               "takes memory");
+        break;
     }
     return SFT_OK;
 }

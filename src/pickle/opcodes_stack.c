@@ -90,10 +90,19 @@ static bool get(sft_machine *machine, uint64_t index) {
                                : sft_machine_break(machine, "the memo has no such value");
 }
 
+/* Numbers up to this cost a loader next to nothing. */
+#define CHEAP_INDEX 65536
+
 static bool put(sft_machine *machine, uint64_t index) {
     sft_ref top = sft_machine_top(machine);
     if (top == SFT_NO_REF) {
         return false;
+    }
+    if (index > CHEAP_INDEX && index > machine->window.input->size && !machine->memo_told) {
+        machine->memo_told = true;
+        if (!sft_machine_effect(machine, SFT_EFFECT_MEMO, SFT_NO_REF, SFT_NO_REF)) {
+            return false;
+        }
     }
     return sft_memo_put(&machine->memo, &machine->allocator, index, top) ||
            sft_machine_no_memory(machine);

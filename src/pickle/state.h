@@ -30,6 +30,7 @@ typedef struct sft_machine {
     uint64_t fence; /* the highest of them, or 0: nothing below it can be popped */
 
     sft_memo memo;
+    bool memo_told;     /* SFT_EFFECT_MEMO is recorded once */
     uint64_t frame_end; /* of the last FRAME */
     bool straddled;     /* recorded for this opcode */
     int64_t buffers;    /* out-of-band ones that were asked for */

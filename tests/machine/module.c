@@ -181,6 +181,7 @@ static PyObject *event_of(const sft_graph *graph, numbering *stubs, const sft_ef
         break;
     case SFT_EFFECT_STRADDLED:
     case SFT_EFFECT_LEFTOVER:
+    case SFT_EFFECT_MEMO:
         break;
     }
     Py_RETURN_NONE;

@@ -131,6 +131,7 @@ static inline bool check_effect(const sft_graph *graph, const sft_effect *effect
         return has_subject && !has_argument;
     case SFT_EFFECT_STRADDLED:
     case SFT_EFFECT_LEFTOVER:
+    case SFT_EFFECT_MEMO:
         return !has_subject && !has_argument;
     }
     return false;

@@ -43,7 +43,7 @@ static inline const char *pickled_shown(pickled *of) {
 static inline const char *pickled_effects(const pickled *of) {
     static const char *const names[] = {"GLOBAL",    "CALL",       "STATE",     "APPEND",
                                         "SET_ITEM",  "PERSISTENT", "EXTENSION", "BUFFER",
-                                        "STRADDLED", "LEFTOVER"};
+                                        "STRADDLED", "LEFTOVER",   "MEMO"};
     static char text[1000];
     text[0] = '\0';
     for (uint64_t i = 0; i < of->pickle.graph.effect_count; i++) {

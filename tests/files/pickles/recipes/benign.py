@@ -10,6 +10,7 @@ from pickles.recipes import arrays, packing, torch
 from pickles.recipes.archive import Member, zipped
 from pickles.recipes.case import CLEAN, MALFORMED, Case, Tensor
 from pickles.recipes.ops import (
+    BINPERSID,
     Code,
     build,
     call,
@@ -255,6 +256,14 @@ def _views() -> Iterator[Case]:
         ),
         {"weight": ("BF16", (4,), b"\0\x3f\0\x40\0\x41\0\x42")},
     )
+    for module, location in (("torch.cuda", "cuda:0"), ("torch", "mps")):
+        held = tuple_of("storage", name(module, "FloatStorage"), "0", location, 6)
+        yield _case(
+            f"device-{module}.pt",
+            f"A tensor that lay on the device {location}.",
+            torch.torch_zip({"weight": torch.tensor(held + BINPERSID, (2, 3), (3, 1))}, six),
+            {"weight": whole},
+        )
     yield _case(
         "rebuild-v1.pt",
         "The oldest way to rebuild a tensor.",
@@ -381,6 +390,16 @@ def _legacy() -> Iterator[Case]:
         torch.legacy({"weight": torch.tensor(torch.legacy_storage(6), (2, 3), (3, 1))}, one),
         {"weight": ("F32", (2, 3), torch.SIX)},
         "torch_legacy",
+    )
+    yield _case(
+        "legacy-big-sys_info.pth",
+        "Saved on a big-endian machine: storages in this container are little-endian even so.",
+        torch.legacy(
+            {"weight": torch.tensor(torch.legacy_storage(4, "1"), (4,), (1,))},
+            {"1": torch.FOUR},
+            info={**torch.SYS_INFO, "little_endian": False},
+        ),
+        WEIGHT,
     )
     view = tuple_of("view", 2, 4)
     yield _case(
