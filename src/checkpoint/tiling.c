@@ -2,8 +2,9 @@
 
 #include "base/checked.h"
 
-/* Runs of the result that are written at once should not be shorter than a page. */
-#define GOOD_RUN 4096U
+/* Runs of the result that are written at once should not be shorter than a page. A little more, for
+ * at distances of whole pages the lines of a cache would be in each other's way. */
+#define GOOD_RUN (4096U + 128U)
 
 uint64_t sft_tiling_item(sft_dtype dtype) {
     return sft_dtype_bits(dtype) / 8;
