@@ -72,6 +72,41 @@ def test_killed(tmp_path: Path) -> None:
         assert left <= 2
 
 
+def test_killed_sharded(tmp_path: Path) -> None:
+    """SIGKILL while several files are made: what is there is whole, and the next run completes it.
+
+    Files get their names one after the other, the index last: a kill in that moment leaves some of
+    them, but never an index that names a file which is not there.
+    """
+    source, folder = tmp_path / "in.pt", tmp_path / "out"
+    model(source, 24 * MIB)
+    more = ("--max-shard-size", "4MB")
+    assert convert(source, folder, *more).code == 0
+    whole = {path.name: path.read_bytes() for path in folder.iterdir()}
+    index = "model.safetensors.index.json"
+    assert index in whole and len(whole) == 9
+    rng = Random(7)
+    killed = 0
+    for _ in range(25):
+        shutil.rmtree(folder, ignore_errors=True)
+        process = subprocess.Popen(
+            [command(), "convert", source, "-o", folder, *more],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        time.sleep(rng.random() * 0.1)
+        process.kill()
+        killed += process.wait() == -signal.SIGKILL
+        found = {path.name: path.read_bytes() for path in folder.glob("*")}
+        assert all(whole.get(name) == data for name, data in found.items()), sorted(found)
+        assert index not in found or len(found) == len(whole)
+        assert left_in(tmp_path)[0] == "in.pt" and len(list(tmp_path.iterdir())) <= 2
+        assert convert(source, folder, "-f", *more).code == 0
+        assert {path.name: path.read_bytes() for path in folder.iterdir()} == whole
+    print(f"{killed} of 25 killed before the end")
+    assert killed >= 3
+
+
 def has_unnamed_files(folder: Path) -> bool:
     """Whether the file system knows O_TMPFILE."""
     try:
