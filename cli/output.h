@@ -23,7 +23,8 @@ void output_text(const struct text *text);
 /* output_padded() - the text, then spaces up to a width in columns. */
 void output_padded(const struct text *text, size_t width);
 
-/* output_capture() - what is written from now on is added to a text instead, until NULL is given. */
+/* output_capture() - what is written from now on is added to a text instead, until NULL is given.
+ */
 void output_capture(struct text *text);
 
 void output_flush(void);
