@@ -56,9 +56,12 @@ def test_killed(tmp_path: Path) -> None:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
-        time.sleep(rng.random() * whole * 1.1)
+        time.sleep(rng.random() * whole)
         process.kill()
-        killed += process.wait() == -signal.SIGKILL
+        dead = process.wait() == -signal.SIGKILL
+        killed += dead
+        # Where it was done before, the machine has become faster.
+        whole = whole if dead else whole * 0.8
         assert target.read_bytes() in (b"old", new), f"kill {number}"
         if others := [name for name in left_in(folder) if name != target.name]:
             assert len(others) == 1 and others[0].endswith(".tmp"), others
@@ -66,7 +69,7 @@ def test_killed(tmp_path: Path) -> None:
             assert convert(source, target, "-f").code == 0
             assert left_in(folder) == [target.name]
     print(f"{killed} of 60 killed before the end; {left} temporary files left")
-    assert killed >= 10
+    assert killed >= 5
     # A file without a name is gone with its process, but for the moment in which it gets its name.
     if has_unnamed_files(folder):
         assert left <= 2
@@ -86,7 +89,7 @@ def test_killed_sharded(tmp_path: Path) -> None:
     index = "model.safetensors.index.json"
     assert index in whole and len(whole) == 9
     rng = Random(7)
-    killed = 0
+    killed, whole_run = 0, 0.1
     for _ in range(25):
         shutil.rmtree(folder, ignore_errors=True)
         process = subprocess.Popen(
@@ -94,9 +97,11 @@ def test_killed_sharded(tmp_path: Path) -> None:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
-        time.sleep(rng.random() * 0.1)
+        time.sleep(rng.random() * whole_run)
         process.kill()
-        killed += process.wait() == -signal.SIGKILL
+        dead = process.wait() == -signal.SIGKILL
+        killed += dead
+        whole_run = whole_run if dead else whole_run * 0.8
         found = {path.name: path.read_bytes() for path in folder.glob("*")}
         assert all(whole.get(name) == data for name, data in found.items()), sorted(found)
         assert index not in found or len(found) == len(whole)
