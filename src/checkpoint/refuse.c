@@ -75,6 +75,12 @@ sft_status sft_refuse_scanned(const sft_scan_result *scan, bool allow_unknown, s
         return sft_fail(error, SFT_UNSUPPORTED_SOURCE, SFT_NO_BYTE,
                         "this is a safetensors file already");
     }
+    /* Said before its directory, of a million members maybe, is read once more. */
+    if (strcmp(sft_scan_format(scan), "zip") == 0) {
+        return sft_fail(error, SFT_UNSUPPORTED_SOURCE, SFT_NO_BYTE,
+                        "this is a zip archive that holds neither a data.pkl, as PyTorch's do, nor "
+                        ".npy files, as NumPy's do");
+    }
     if (!sft_scan_recognized(scan)) {
         return sft_fail(error, SFT_UNSUPPORTED_SOURCE, SFT_NO_BYTE,
                         "this is no checkpoint of a kind that can be read");
