@@ -119,12 +119,10 @@ static sft_status find_numbers(sft_scope *scope, sft_ref offset, sft_ref sizes, 
     return SFT_OK;
 }
 
-static bool is_true(const sft_graph *graph, sft_ref ref) {
-    uint64_t value;
-    return ref != SFT_NO_REF && sft_graph_size(graph, ref, &value) && value != 0;
-}
-
-/* The flags of lazy views, {'conj': True, 'neg': True}, behind the other arguments. */
+/*
+ * The flags of lazy views, {'conj': True, 'neg': True}, behind the other arguments. PyTorch looks
+ * for the keys alone (setTensorMetadata() in torch/csrc/jit/serialization/pickler.h).
+ */
 static void find_flags(const sft_graph *graph, const call *c, sft_found_tensor *tensor) {
     sft_ref flags = c->role == SFT_ROLE_TORCH_TENSOR_V2   ? argument(graph, c, 6)
                     : c->role == SFT_ROLE_TORCH_TENSOR_V3 ? argument(graph, c, 7)
@@ -134,8 +132,8 @@ static void find_flags(const sft_graph *graph, const call *c, sft_found_tensor *
         return;
     }
     tensor->conjugate =
-        tensor->dtype == SFT_C64 && is_true(graph, sft_value_lookup(graph, flags, "conj"));
-    tensor->negative = is_true(graph, sft_value_lookup(graph, flags, "neg"));
+        tensor->dtype == SFT_C64 && sft_value_lookup(graph, flags, "conj") != SFT_NO_REF;
+    tensor->negative = sft_value_lookup(graph, flags, "neg") != SFT_NO_REF;
 }
 
 /* (storage, offset, sizes, strides, …) */

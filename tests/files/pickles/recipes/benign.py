@@ -101,19 +101,17 @@ def _zip() -> Iterator[Case]:
         ),
         {"weight": ("C64", (2,), torch.FOUR)},
     )
-    conjugate = {"conj": True}
-    yield _case(
-        "conjugate.pt",
-        "Complex numbers with the flag that turns the imaginary parts' sign.",
-        torch.torch_zip(
-            {
-                "weight": torch.tensor(
-                    torch.storage(2, kind="ComplexFloatStorage"), (2,), (1,), 0, conjugate
-                )
-            }
-        ),
-        {"weight": ("C64", (2,), struct.pack("<4f", 1, -2, 3, -4))},
-    )
+    for label, flags, sentence in (
+        ("conjugate", {"conj": True}, "with the flag that turns the imaginary parts' sign"),
+        ("conjugate-false", {"conj": False}, "with that flag said to be False: PyTorch sets it"),
+    ):
+        held = torch.storage(2, kind="ComplexFloatStorage")
+        yield _case(
+            f"{label}.pt",
+            f"Complex numbers {sentence}.",
+            torch.torch_zip({"weight": torch.tensor(held, (2,), (1,), 0, flags)}),
+            {"weight": ("C64", (2,), struct.pack("<4f", 1, -2, 3, -4))},
+        )
     yield _case(
         "other-root.pt",
         "The root is called otherwise.",
