@@ -191,9 +191,8 @@ static bool is_extension(char type) {
     return type != '\0' && strchr("LKxXg", type) != NULL;
 }
 
-static sft_status apply_extension(const sft_region *region, char type, uint64_t offset,
-                                  uint64_t size, sft_sources *sources, tar_extension *extension,
-                                  sft_error *error) {
+static sft_status read_part(const sft_region *region, char type, uint64_t offset, uint64_t size,
+                            sft_sources *sources, tar_extension *extension, sft_error *error) {
     if (type == 'K') { /* where a link leads to */
         return SFT_OK;
     }
@@ -208,6 +207,30 @@ static sft_status apply_extension(const sft_region *region, char type, uint64_t 
         return SFT_OK;
     }
     return read_pax(text, (size_t)size, type == 'g', offset, extension, error);
+}
+
+/* Of two that say the same, POSIX goes by the last and tarfile by the first. */
+static sft_status apply_extension(const sft_region *region, char type, uint64_t offset,
+                                  uint64_t size, sft_sources *sources, tar_extension *extension,
+                                  sft_error *error) {
+    tar_extension part = {0};
+    sft_status status = read_part(region, type, offset, size, sources, &part, error);
+    if (status != SFT_OK) {
+        return status;
+    }
+    if ((part.name != NULL && extension->name != NULL) || (part.has_size && extension->has_size)) {
+        return sft_fail(error, SFT_UNSUPPORTED_SOURCE, offset,
+                        "a member gets its name or its size twice");
+    }
+    if (part.name != NULL) {
+        extension->name = part.name;
+        extension->name_length = part.name_length;
+    }
+    if (part.has_size) {
+        extension->has_size = true;
+        extension->size = part.size;
+    }
+    return SFT_OK;
 }
 
 /* Links, devices, folders and pipes have no bytes, whatever size they state; what is of no known

@@ -1,6 +1,7 @@
 /* Tar archives; among them what torch.save wrote in its first months. */
 #include <string.h>
 
+#include "base/checked.h"
 #include "base/error.h"
 #include "checkpoint/tar.h"
 #include "checkpoint/walk.h"
@@ -9,6 +10,7 @@ typedef struct tar_frame {
     sft_frame frame;
     uint64_t position;
     bool torch;
+    bool ended; /* what follows the archive was looked at */
 } tar_frame;
 
 static bool is_called(const char *name, const char *wanted) {
@@ -47,6 +49,54 @@ static sft_status say_link(sft_walk *walk, const tar_frame *tar, const sft_tar_m
     return sft_walk_find(walk, &tar->frame.item, finding, error);
 }
 
+/* Bytes that are read at once where zeros are expected. */
+#define ZEROS 16384
+
+/* Goes to the first byte that is not zero; to the region's end if there is none. */
+static sft_status skip_zeros(const sft_region *region, uint64_t *position, sft_error *error) {
+    char bytes[ZEROS];
+    while (*position < region->size) {
+        size_t size = (size_t)sft_min(sizeof bytes, region->size - *position);
+        sft_status status = sft_region_read(region, *position, bytes, size, error);
+        for (size_t i = 0; status == SFT_OK && i < size; i++) {
+            if (bytes[i] != 0) {
+                *position += i;
+                return SFT_OK;
+            }
+        }
+        if (status != SFT_OK) {
+            return status;
+        }
+        *position += size;
+    }
+    return SFT_OK;
+}
+
+/* A record of zeros ends an archive. Some readers go on behind it. */
+static sft_status look_behind(sft_walk *walk, tar_frame *tar, sft_item *part, bool *found,
+                              sft_error *error) {
+    const sft_item *item = &tar->frame.item;
+    sft_error failure;
+    tar->ended = true;
+    sft_status status = skip_zeros(&item->region, &tar->position, &failure);
+    if (status != SFT_OK) {
+        return sft_walk_say_broken(walk, item, status, &failure, error);
+    }
+    uint64_t behind = tar->position;
+    tar->position = item->region.size;
+    *part = *item;
+    *found = behind < tar->position &&
+             sft_region_part(&item->region, behind, tar->position - behind, &part->region);
+    part->base = item->base + behind;
+    part->view = SFT_VIEW_FILE;
+    part->expect = item->expect == SFT_EXPECT_DATA ? SFT_EXPECT_DATA : SFT_EXPECT_MEMBER;
+    part->depth++;
+    return !*found || item->expect == SFT_EXPECT_DATA
+               ? SFT_OK
+               : sft_walk_say(walk, item, SFT_SEVERITY_UNKNOWN, "TRAILING_BYTES", behind,
+                              "bytes follow the end of the archive", error);
+}
+
 static sft_status next_member(sft_walk *walk, sft_frame *frame, sft_item *part, bool *found,
                               sft_error *error) {
     tar_frame *tar = (tar_frame *)frame;
@@ -59,10 +109,11 @@ static sft_status next_member(sft_walk *walk, sft_frame *frame, sft_item *part, 
         if (status != SFT_OK) {
             *found = false;
             tar->position = item->region.size;
+            tar->ended = true;
             return sft_walk_say_broken(walk, item, status, &failure, error);
         }
         if (!*found) {
-            return SFT_OK;
+            return tar->ended ? SFT_OK : look_behind(walk, tar, part, found, error);
         }
         if (member.regular) {
             *part = *item;
