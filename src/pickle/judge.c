@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "pickle/judge_call.h"
 #include "pickle/judging.h"
 #include "pickle/opcode.h"
 
@@ -222,8 +223,11 @@ static void judge_known_call(sft_judging *j, const sft_effect *effect, const sft
     sft_ref object = effect->subject;
     const char *fault = sft_judge_call(j, known, object);
     if (fault != NULL) {
+        /* What would be a tensor is none: nothing to vouch for, and nothing to be read. */
+        bool is_limit = fault == sft_too_far;
         show_global(j, callee_of(j, object));
-        report(j, effect, SFT_SEVERITY_UNKNOWN, "ARGUMENT", callee_of(j, object), object,
+        report(j, effect, is_limit ? SFT_SEVERITY_MALFORMED : SFT_SEVERITY_UNKNOWN,
+               is_limit ? "LIMIT" : "ARGUMENT", callee_of(j, object), object,
                "loading calls %s: %s", show_call(j, object), fault);
     }
 }

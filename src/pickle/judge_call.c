@@ -7,6 +7,7 @@
 #include "base/checked.h"
 
 const char sft_too_much[] = "it asks for more memory than the whole file can justify";
+const char sft_too_far[] = "it would make a storage grow beyond the size of the whole file";
 const char sft_odd[] = "no program that writes checkpoints calls it so";
 const char sft_computed[] = "what it gets is computed while loading";
 
@@ -64,8 +65,10 @@ const char *sft_arg_grant_iterable(const sft_call *c, sft_ref ref) {
     uint32_t count;
     uint64_t parts;
     sft_role role = sft_judging_made_by(c->j, ref);
-    bool filled = role == SFT_ROLE_ORDERED_DICT || role == SFT_ROLE_DICT || role == SFT_ROLE_LIST ||
-                  role == SFT_ROLE_SET || role == SFT_ROLE_COUNTER;
+    /* An attribute could take the place of its method `keys`. */
+    bool filled = (role == SFT_ROLE_ORDERED_DICT || role == SFT_ROLE_DICT ||
+                   role == SFT_ROLE_LIST || role == SFT_ROLE_SET || role == SFT_ROLE_COUNTER) &&
+                  object->state_count == 0;
     if (!filled || !sft_judging_arguments(c->j, ref, &arguments, &count) || count != 0) {
         return sft_computed;
     }
@@ -188,11 +191,17 @@ static const char *check_text(const sft_call *c) {
 
 /*
  * A record takes plain values and other records. It might call a function, and go through a range
- * to its end.
+ * to its end; one that keeps a row of elements goes through whatever it gets.
  */
 static const char *check_record(const sft_call *c) {
     if (c->count > ARGUMENTS) {
         return sft_odd;
+    }
+    if ((c->known->flags & SFT_POLICY_SEQUENCE) != 0 && c->count > 0) {
+        const char *fault = sft_arg_grant_iterable(c, sft_arg(c, 0));
+        if (fault != NULL) {
+            return fault;
+        }
     }
     for (uint32_t i = 0; i < c->count; i++) {
         sft_ref ref = sft_arg(c, i);

@@ -13,6 +13,7 @@ typedef struct sft_call {
 
 /* How sentences go on that begin with a call, where what it gets is not fine. */
 extern const char sft_too_much[];
+extern const char sft_too_far[];
 extern const char sft_odd[];
 extern const char sft_computed[];
 

@@ -71,6 +71,16 @@ bool sft_judging_is_bytes(const sft_judging *j, sft_ref ref) {
            sft_judging_arguments(j, ref, &part, &count) && count == 0;
 }
 
+bool sft_judging_grant_bytes(sft_judging *j, sft_ref ref) {
+    sft_ref text;
+    bool latin1;
+    if (!sft_bytes_of(j->graph, ref, &text, &latin1)) {
+        return true; /* bytes() */
+    }
+    uint64_t length = sft_graph_text(j->graph, text)->length;
+    return sft_judging_grant(j, latin1 ? length / 2 : length);
+}
+
 /* ---- what calls get ---- */
 
 static void hand(sft_judging *j, sft_ref text, uint64_t at, bool to_loader) {

@@ -77,9 +77,12 @@ static const char *check_dtype_class(const sft_call *c) {
 }
 
 static const char *check_numpy_scalar(const sft_call *c) {
-    return c->count == 2 && is_dtype(c, sft_arg(c, 0)) && sft_judging_is_bytes(c->j, sft_arg(c, 1))
-               ? NULL
-               : sft_odd;
+    if (c->count != 2 || !is_dtype(c, sft_arg(c, 0)) ||
+        !sft_judging_is_bytes(c->j, sft_arg(c, 1))) {
+        return sft_odd;
+    }
+    /* It is a copy: of the same bytes there may be many. */
+    return sft_judging_grant_bytes(c->j, sft_arg(c, 1)) ? NULL : sft_too_much;
 }
 
 /* (bytes, dtype, shape, order): a view. */

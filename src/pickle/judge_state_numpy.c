@@ -113,8 +113,13 @@ const char *sft_judge_array(sft_judging *j, sft_ref object, sft_ref state) {
                    ? NULL
                    : "the array has not as many objects as its shape says";
     }
-    return sft_judging_is_bytes(j, content) ? NULL
-                                            : "an array's elements are computed while loading";
+    if (!sft_judging_is_bytes(j, content)) {
+        return "an array's elements are computed while loading";
+    }
+    /* Bytes of another order are copied: of the same ones there may be many arrays. */
+    return sft_judging_grant_bytes(j, content)
+               ? NULL
+               : "arrays take more memory than the whole file can justify";
 }
 
 /* ---- dtypes ---- */

@@ -1,6 +1,7 @@
 /* Calls by which tensors, storages and what goes with them are made in PyTorch. */
 #include <string.h>
 
+#include "base/checked.h"
 #include "pickle/judge_call.h"
 
 bool sft_judging_is_storage(const sft_judging *j, sft_ref ref) {
@@ -77,6 +78,59 @@ static bool is_metadata(const sft_call *c, sft_ref ref) {
     return plain;
 }
 
+/* The elements from a storage's first to behind the last that a tensor has; false for what no
+ * tensor can have. */
+static bool read_extent(const sft_call *c, uint64_t *extent) {
+    const sft_graph *graph = c->j->graph;
+    sft_ref sizes = sft_arg(c, 2);
+    sft_ref strides = sft_arg(c, 3);
+    uint64_t elements;
+    if (!sft_graph_size(graph, sft_arg(c, 1), extent) || !sft_arg_is(c, sizes, SFT_VALUE_TUPLE) ||
+        !sft_arg_is(c, strides, SFT_VALUE_TUPLE) ||
+        sft_graph_value(graph, sizes)->count != sft_graph_value(graph, strides)->count ||
+        !sft_judging_elements(c->j, sizes, &elements)) {
+        return false;
+    }
+    if (elements == 0) {
+        return true;
+    }
+    uint32_t link = sft_graph_value(graph, sizes)->items.first;
+    uint32_t stride_link = sft_graph_value(graph, strides)->items.first;
+    while (link != 0) {
+        uint64_t size;
+        uint64_t stride;
+        uint64_t step;
+        if (!sft_graph_size(graph, sft_graph_item(graph, &link), &size) ||
+            !sft_graph_size(graph, sft_graph_item(graph, &stride_link), &stride) ||
+            !sft_multiply(size - 1, stride, &step) || !sft_add(*extent, step, extent)) {
+            return false;
+        }
+    }
+    return sft_add(*extent, 1, extent);
+}
+
+/*
+ * PyTorch makes a storage larger where a tensor reaches beyond it, before it finds that odd. What
+ * is no size at all raises an error.
+ */
+static const char *check_extent(const sft_call *c) {
+    uint64_t extent;
+    uint64_t count = 0;
+    sft_ref storage = sft_arg(c, 0);
+    if (!read_extent(c, &extent) || extent <= c->j->judge->input_size) {
+        return NULL;
+    }
+    if (sft_arg_is(c, storage, SFT_VALUE_PERSISTENT)) {
+        sft_ref id = sft_graph_at(c->j->graph, storage, 0);
+        bool known = sft_arg_is(c, id, SFT_VALUE_TUPLE) &&
+                     sft_graph_value(c->j->graph, id)->count > 4 &&
+                     sft_graph_size(c->j->graph, sft_graph_at(c->j->graph, id, 4), &count);
+        return known && extent > count ? sft_too_far : NULL;
+    }
+    /* A nested file may be packed, but not to that much. */
+    return extent / 1024 > c->j->judge->input_size ? sft_too_far : NULL;
+}
+
 /* (storage, offset, size, stride[, requires_grad, hooks[, dtype][, metadata]]) */
 static const char *check_tensor(const sft_call *c) {
     bool v3 = c->known->role == SFT_ROLE_TORCH_TENSOR_V3;
@@ -93,7 +147,7 @@ static const char *check_tensor(const sft_call *c) {
     if (v3 && sft_arg_role(c, sft_arg(c, 6)) != SFT_ROLE_TORCH_DTYPE) {
         return "what should be a dtype is none";
     }
-    return c->count == needed || is_metadata(c, sft_arg(c, needed)) ? NULL : sft_odd;
+    return c->count == needed || is_metadata(c, sft_arg(c, needed)) ? check_extent(c) : sft_odd;
 }
 
 /* (tensor, requires_grad, hooks[, state]) */
@@ -133,6 +187,26 @@ static const char *grant_copy(const sft_call *c, sft_ref tensor) {
     return sft_judging_elements(c->j, sizes, &elements) ? sft_arg_grant(c, elements) : sft_computed;
 }
 
+/* The same of an array. */
+static const char *grant_array(const sft_call *c, sft_ref array) {
+    const sft_graph *graph = c->j->graph;
+    const sft_object *made = sft_graph_object(graph, array);
+    sft_ref bytes = SFT_NO_REF;
+    if (sft_judging_made_by(c->j, array) == SFT_ROLE_NUMPY_FROM_BUFFER) {
+        bytes = sft_graph_at(graph, made->arguments, 0);
+    } else if (made->state_count == 1) {
+        uint32_t link = made->states.first;
+        sft_ref state = sft_graph_item(graph, &link);
+        bool plain = sft_arg_is(c, state, SFT_VALUE_TUPLE);
+        uint32_t count = plain ? sft_graph_value(graph, state)->count : 0;
+        bytes = count > 0 ? sft_graph_at(graph, state, count - 1) : SFT_NO_REF;
+    }
+    return bytes == SFT_NO_REF || !sft_judging_is_bytes(c->j, bytes) ||
+                   sft_judging_grant_bytes(c->j, bytes)
+               ? NULL
+               : sft_too_much;
+}
+
 /* (array, dtype, device, requires_grad), or with a tensor for the array. */
 static const char *check_device_tensor(const sft_call *c) {
     if (c->count != 4 || sft_arg_role(c, sft_arg(c, 1)) != SFT_ROLE_TORCH_DTYPE) {
@@ -142,12 +216,13 @@ static const char *check_device_tensor(const sft_call *c) {
         return grant_copy(c, sft_arg(c, 0));
     }
     sft_role made_by = sft_judging_made_by(c->j, sft_arg(c, 0));
-    return made_by == SFT_ROLE_NUMPY_RECONSTRUCT || made_by == SFT_ROLE_NUMPY_FROM_BUFFER
-               ? NULL
-               : "what should be an array is none";
+    if (made_by != SFT_ROLE_NUMPY_RECONSTRUCT && made_by != SFT_ROLE_NUMPY_FROM_BUFFER) {
+        return "what should be an array is none";
+    }
+    return grant_array(c, sft_arg(c, 0));
 }
 
-/* A list of lists may name the same one again and again: numbers only. */
+/* PyTorch goes into a list of lists, which may name the same one again and again: numbers only. */
 static const char *grant_numbers(const sft_call *c, sft_ref list) {
     const char *fault = sft_arg_grant_iterable(c, list);
     uint32_t link = sft_graph_value(c->j->graph, list)->items.first;
@@ -267,9 +342,15 @@ static const char *check_device(const sft_call *c) {
 }
 
 static const char *check_storage(const sft_call *c) {
-    return c->count == 1 && sft_arg_is_number(c, sft_arg(c, 0))
-               ? sft_arg_grant_number(c, sft_arg(c, 0), 8)
-               : sft_check_container(c);
+    sft_ref first = sft_arg(c, 0);
+    if (c->count == 1 && sft_arg_is_number(c, first)) {
+        return sft_arg_grant_number(c, first, 8);
+    }
+    return c->count == 1 &&
+                   (sft_arg_is(c, first, SFT_VALUE_LIST) || sft_arg_is(c, first, SFT_VALUE_TUPLE))
+               ? grant_numbers(c, first)
+           : c->count == 0 ? NULL
+                           : sft_odd;
 }
 
 /* (dtype, size, stride, requires_grad) */

@@ -63,6 +63,9 @@ sft_role sft_judging_made_by(const sft_judging *j, sft_ref ref);
 /* False where a call asks for more bytes than the input can justify. */
 bool sft_judging_grant(sft_judging *j, uint64_t bytes);
 
+/* The same for a copy of what sft_judging_is_bytes() knows. */
+bool sft_judging_grant_bytes(sft_judging *j, sft_ref ref);
+
 /* How many elements sizes stand for, in a TUPLE of numbers or a torch.Size of such. */
 bool sft_judging_elements(const sft_judging *j, sft_ref sizes, uint64_t *elements);
 
