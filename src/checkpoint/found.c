@@ -83,7 +83,7 @@ static sft_status find_any(sft_finder *finder, const sft_region *region) {
 sft_status sft_find_tensors(sft_found *found, const sft_region *region,
                             const sft_find_options *options, sft_error *error) {
     sft_allocator allocator = sft_allocator_of(options->allocator);
-    *found = (sft_found){.format = SFT_FORMAT_UNRECOGNIZED};
+    *found = (sft_found){.format = SFT_FORMAT_UNRECOGNIZED, .file_size = region->size};
     sft_arena_init(&found->arena, &allocator);
     sft_sources_init(&found->sources, &allocator);
     sft_finder finder = {.found = found,

@@ -48,6 +48,7 @@ typedef struct sft_found {
     sft_zip zip; /* of a zip archive, whose bytes the storages are */
     bool has_zip;
     sft_format format;         /* refined */
+    uint64_t file_size;        /* of the source, as it is */
     bool torch;                /* the metadata gets format: pt: all but .npy and .npz */
     bool root_is_tensor;       /* the checkpoint is one tensor, without a key; its name is "" */
     sft_found_tensor *tensors; /* in the order in which they were found */

@@ -246,6 +246,53 @@ static sft_status check_names(const maker *m) {
     return status;
 }
 
+/* ---- how much there will be ---- */
+
+/* Views may overlap, so that all of them take this many times what their storages do, and a bit. */
+#define OVERLAP UINT64_C(16)
+#define OVERLAP_FREE (UINT64_C(64) << 20)
+
+static uint64_t sum(uint64_t a, uint64_t b) {
+    uint64_t both;
+    return sft_add(a, b, &both) ? both : UINT64_MAX;
+}
+
+/* Bytes of a source's storages. What stands in a file as it is counts once, whoever claims it. */
+static uint64_t bytes_stored(const sft_found *found) {
+    uint64_t plain = 0;
+    uint64_t packed = 0;
+    for (uint64_t i = 0; i < found->storage_count; i++) {
+        const sft_region *region = &found->storages[i].region;
+        if (region->fd >= 0) {
+            plain = sum(plain, region->size);
+        } else {
+            packed = sum(packed, region->size);
+        }
+    }
+    return sum(sft_min(plain, found->file_size), packed);
+}
+
+/* A small file must not fill a disk. */
+static sft_status check_size(const maker *m) {
+    uint64_t stored = 0;
+    uint64_t most;
+    for (uint64_t i = 0; i < m->found_count; i++) {
+        stored = sum(stored, bytes_stored(m->founds[i]));
+    }
+    if (!sft_multiply(stored, OVERLAP, &most)) {
+        most = UINT64_MAX;
+    }
+    most = sum(most, OVERLAP_FREE);
+    if (m->plan->bytes <= most) {
+        return SFT_OK;
+    }
+    sft_fail(m->error, SFT_SOURCE_LIMIT, SFT_NO_BYTE,
+             "its tensors overlap so much that %" PRIu64 " byte%s of storages would become %" PRIu64
+             ": the limit is %" PRIu64,
+             stored, sft_plural(stored), m->plan->bytes, most);
+    return SFT_SOURCE_LIMIT;
+}
+
 /* ---- metadata ---- */
 
 static bool is_torch(const maker *m) {
@@ -303,6 +350,7 @@ static sft_status make(const maker *m) {
     if (status == SFT_OK) {
         status = sft_plan_tie(plan, m->error);
     }
+    status = status == SFT_OK ? check_size(m) : status;
     return status == SFT_OK ? make_metadata(m) : status;
 }
 

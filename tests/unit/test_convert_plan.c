@@ -1,6 +1,7 @@
 /* Which tensors are written, and what they are called. */
 #define _GNU_SOURCE
 
+#include <inttypes.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -236,6 +237,43 @@ static void ties_and_metadata(void **state) {
     sft_plan_free(&plan);
 }
 
+/* Views that overlap are bounded by what is stored; ties are not written, and do not count. */
+static void overlaps_are_bounded(void **state) {
+    (void)state;
+    static const uint64_t mib = UINT64_C(1) << 20;
+    for (int packed = 0; packed < 2; packed++) {
+        found_by_hand f;
+        found_begin(&f, true);
+        f.found.file_size = packed ? 1000 : 9 * mib;
+        uint64_t storage = found_storage(&f, 8 * mib + 32);
+        f.storages[storage].region.fd = packed ? -1 : 3;
+        for (uint64_t i = 0; i < 24; i++) {
+            char name[8];
+            snprintf(name, sizeof name, "v%" PRIu64, i);
+            found_view(&f, name, storage, i, 8 * mib);
+            snprintf(name, sizeof name, "w%" PRIu64, i % 8);
+            if (i < 8) {
+                found_view(&f, name, storage, i, 8 * mib);
+            }
+        }
+        sft_plan plan;
+        sft_error error;
+        expect_status(plan_made(&plan, &f, NULL, NULL, &error), SFT_OK, &error);
+        assert_int_equal(plan.tie_count, 8);
+        assert_int_equal(plan.bytes, 24 * 8 * mib); /* 16 times 8 MiB and 64 MiB are the most */
+        sft_plan_free(&plan);
+        found_view(&f, "one", storage, 30, mib);
+        error = expect_refused(&f, NULL, NULL, SFT_SOURCE_LIMIT);
+        assert_non_null(strstr(error.message, "overlap"));
+        /* Many that claim the same bytes of a file do not make them more. */
+        for (int i = 0; i < 4 && !packed; i++) {
+            found_storage(&f, 8 * mib + 32);
+        }
+        f.found.file_size = packed ? 1000 : 8 * mib + 32;
+        expect_refused(&f, NULL, NULL, SFT_SOURCE_LIMIT);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_lone_wrapper_is_unwrapped),
@@ -246,6 +284,7 @@ int main(void) {
         cmocka_unit_test(a_tensor_alone_is_called_as_its_file),
         cmocka_unit_test(equal_views_are_tied),
         cmocka_unit_test(ties_and_metadata),
+        cmocka_unit_test(overlaps_are_bounded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
