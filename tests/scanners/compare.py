@@ -234,10 +234,11 @@ def main() -> int:
     parser.add_argument("--data", type=Path, default=data)
     parser.add_argument("--write", type=Path)
     options = parser.parse_args()
-    found = list(samples(options.data / "pickles"))
+    # The scanners run in another folder. The interpreter of an environment is a link, to be kept.
+    found = list(samples(options.data.absolute() / "pickles"))
     if not any(sample.group == "data" for sample in found):
         print(f"compare.py: no files at {options.data}/pickles: the corpus alone", file=sys.stderr)
-    ask_all(found, options.sft, options.python)
+    ask_all(found, os.path.abspath(options.sft), os.path.abspath(options.python))
     section = page(found)
     if options.write is None:
         print(section)
