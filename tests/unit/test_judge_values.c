@@ -43,6 +43,14 @@ static void test_calls_that_build_values(void **state) {
              "computed", NULL),
         CASE("ccollections\ndeque\ncbuiltins\nrange\nJ\xff\xff\xff\x7f\x85R\x85R.", "ARGUMENT",
              "computed", NULL),
+        CASE("ccollections\ndeque\ncbuiltins\nbytes\nC\x01"
+             "a\x85R\x85R.",
+             "ARGUMENT", "computed", NULL),
+        /* An attribute in the place of the method that fills the new one. */
+        CLEAN("ccollections\nOrderedDict\nccollections\nOrderedDict\n)R\x85R."),
+        CASE("ccollections\nOrderedDict\nccollections\nOrderedDict\n)R}S'keys'\n"
+             "cbuiltins\nlist\nsb\x85R.",
+             "ARGUMENT", "computed", NULL),
         CASE("cbuiltins\nstr\nC\x01"
              "aX\x03\x00\x00\x00hex\x86R.",
              "ARGUMENT", NULL, NULL),
@@ -195,6 +203,22 @@ static void test_tensors(void **state) {
              "K\x00J\x40\x42\x0f\x00J\x40\x42\x0f\x00"
              "\x86K\x00K\x00\x86\x89" HOOKS "tRctorch\nfloat32\nS'xla:0'\n\x89tR.",
              "ARGUMENT", "more memory", NULL),
+        /* Storages that would grow. The last element counts, and where there is none, nothing. */
+        CASE("ctorch._utils\n_rebuild_tensor\n(" STORAGE "K\x00J\x40\x42\x0f\x00\x85K\x01\x85tR.",
+             "LIMIT", "storage grow", NULL),
+        CASE("ctorch._utils\n_rebuild_tensor\n(" STORAGE "J\x40\x42\x0f\x00K\x01\x85K\x01\x85tR.",
+             "LIMIT", "storage grow", NULL),
+        CASE("ctorch._utils\n_rebuild_tensor\n(" STORAGE "K\x00K\x02\x85J\x40\x42\x0f\x00\x85tR.",
+             "LIMIT", "storage grow", NULL),
+        CLEAN("ctorch._utils\n_rebuild_tensor\n(" STORAGE "K\x00K\x01\x85J\x40\x42\x0f\x00\x85tR."),
+        CLEAN("ctorch._utils\n_rebuild_tensor\n(" STORAGE
+              "K\x00K\x00K\x05\x86J\x40\x42\x0f\x00K\x01\x86tR."),
+        CLEAN("ctorch._utils\n_rebuild_tensor\n(" STORAGE "K\x00J\x40\x42\x0f\x00\x85K\x00\x85tR."),
+        CASE("ctorch\nFloatStorage\n](]q\x00h\x00"
+             "e\x85R.",
+             "ARGUMENT", NULL, NULL),
+        CLEAN("ctorch\nFloatStorage\n](K\x01K\x02"
+              "e\x85R."),
         CLEAN("ctorch._utils\n_rebuild_sparse_tensor\nctorch.serialization\n_get_layout\n"
               "S'torch.sparse_coo'\n\x85R(" TENSOR TENSOR "K\x01\x85t\x86R."),
         CASE("ctorch._utils\n_rebuild_nested_tensor\nN\x85R.", "UNKNOWN_GLOBAL UNKNOWN_CALL", NULL,

@@ -275,6 +275,23 @@ static void test_pax_headers_that_are_wrong(void **state) {
     add_member(&file, "pax", 'g', "13 comment=a\n", 13);
     add_member(&file, "b", '0', NULL, 0);
     expect_list(&file, "b:0 ");
+    /* Of what is said twice, POSIX has the last count, and tarfile the first. */
+    add_member(&file, "././@LongLink", 'L', "first", 6);
+    add_member(&file, "././@LongLink", 'L', "second", 7);
+    add_member(&file, "b", '0', NULL, 0);
+    expect_refused(&file, SFT_UNSUPPORTED_SOURCE, "twice");
+    add_member(&file, "././@LongLink", 'L', "first", 6);
+    add_member(&file, "pax", 'x', "10 path=a\n", 10);
+    add_member(&file, "b", '0', NULL, 0);
+    expect_refused(&file, SFT_UNSUPPORTED_SOURCE, "twice");
+    add_member(&file, "pax", 'x', "10 size=2\n", 10);
+    add_member(&file, "pax", 'x', "10 size=3\n", 10);
+    add_member(&file, "b", '0', "abc", 3);
+    expect_refused(&file, SFT_UNSUPPORTED_SOURCE, "twice");
+    add_member(&file, "././@LongLink", 'L', "name", 5);
+    add_member(&file, "pax", 'x', "10 size=3\n", 10);
+    add_member(&file, "b", '0', "abc", 3);
+    expect_list(&file, "name:3 ");
     add_member(&file, "a", 'S', NULL, 0);
     expect_refused(&file, SFT_UNSUPPORTED_SOURCE, "sparse");
     char *longest = calloc(1, 70000);

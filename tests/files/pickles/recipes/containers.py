@@ -107,6 +107,15 @@ def _text(value: str) -> bytes:
     return b"X" + struct.pack("<I", len(value)) + value.encode()
 
 
+def _pax(line: str) -> bytes:
+    """Headers of the member behind them, as a member of their own."""
+    made = bytearray(tarred(("pax", line.encode()))[:1024])
+    made[156:157] = b"x"
+    made[148:156] = b" " * 8
+    made[148:156] = b"%06o\0 " % sum(made[:512])
+    return bytes(made)
+
+
 def _tar() -> Iterator[Case]:
     tensor = Code(_text("1") + b"Q")
     yield _case(
@@ -138,6 +147,25 @@ def _tar() -> Iterator[Case]:
         "Any tar archive with a pickle in it.",
         tarred(("a/b.txt", EVIL)),
         mentions=SYSTEM,
+    )
+    hidden = tarred(("pickle", EVIL))[:1024]
+    sizes = _pax("9 size=2\n"), _pax(f"13 size={512 + len(hidden)}\n")
+    yield _case(
+        "tar-two-sizes.tar",
+        "A member whose size is said twice: Python's tarfile goes by the first, others by the last,"
+        " and pass over a member with the payload.",
+        sizes[0] + sizes[1] + tarred(("a", b"N."))[:1024] + hidden + bytes(1024),
+        MALFORMED,
+        UNKNOWN,
+        DANGEROUS,
+    )
+    yield _case(
+        "tar-behind.tar",
+        "An archive behind the end of another one, as `cat` makes it: some readers go on there.",
+        tarred(("a", b"N.")) + tarred(("pickle", EVIL)),
+        UNKNOWN,
+        DANGEROUS,
+        codes=("TRAILING_BYTES",),
     )
     yield _case(
         "tar-checksum.tar",

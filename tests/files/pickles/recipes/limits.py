@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pickles.recipes import arrays, packing, torch
 from pickles.recipes.archive import Member, zipped
 from pickles.recipes.case import CLEAN, MALFORMED, UNKNOWN, Case
-from pickles.recipes.ops import Code, call, name, pickle, proto, text
+from pickles.recipes.ops import Code, build, call, name, pickle, proto, text, tuple_of
 
 
 def _case(
@@ -130,6 +130,76 @@ def _numbers() -> Iterator[Case]:
     )
 
 
+def _copies() -> Iterator[Case]:
+    """Calls that are allowed, and copy the same few bytes again and again."""
+    shared = b"B" + struct.pack("<I", 4000) + bytes(4000) + b"q\x010"
+    memo, dtype, source = Code(b"h\x01"), Code(b"h\x02"), Code(b"h\x03")
+    wide = build(call(name("numpy", "dtype"), "V4000", 0, 1), _dtype_state("|", 4000, 1))
+    swapped = build(call(name("numpy", "dtype"), "f4", 0, 1), _dtype_state(">", -1, -1))
+    array = build(_empty_array(), tuple_of(1, (1000,), dtype, False, memo))
+    moved = call(
+        name("torch._utils", "_rebuild_device_tensor_from_numpy"),
+        source,
+        name("torch", "float64"),
+        "cpu",
+        False,
+    )
+    scalar = call(name("numpy.core.multiarray", "scalar"), dtype, memo)
+    queue = call(name("collections", "deque"), call(name("builtins", "bytearray"), memo))
+    for label, start, part, what in (
+        ("deques", b"", queue, "deques of the same bytes"),
+        ("scalars", wide + b"q\x020", scalar, "NumPy scalars of the same bytes"),
+        ("arrays", swapped + b"q\x020", array, "big-endian arrays over the same bytes"),
+        ("moved", swapped + b"q\x020" + array + b"q\x030", moved, "tensors of the same array"),
+    ):
+        yield _case(
+            f"copies-{label}",
+            f"A hundred {what}, each of which takes memory of its own.",
+            proto(3) + b"](" + shared + start + part * 100 + b"e.",
+            UNKNOWN,
+            MALFORMED,
+        )
+
+
+def _empty_array() -> Code:
+    rebuild = name("numpy.core.multiarray", "_reconstruct")
+    return call(rebuild, name("numpy", "ndarray"), (0,), b"b")
+
+
+def _dtype_state(order: str, size: int, alignment: int) -> Code:
+    return tuple_of(3, order, None, None, None, size, alignment, 0)
+
+
+def _growth() -> Iterator[Case]:
+    """Tensors that make PyTorch take memory, before it finds them odd."""
+    big = (1_000_000_000,)
+    yield _case(
+        "storage-grows.pt",
+        "A tensor of a billion elements over a storage of four: PyTorch makes the storage larger.",
+        torch.legacy({"w": torch.tensor(torch.legacy_storage(4), big, (1,))}, {"1": torch.FOUR}),
+        MALFORMED,
+        UNKNOWN,
+    )
+    made = call(name("torch", "FloatStorage"), 4)
+    yield _case(
+        "storage-made-grows",
+        "The same over a storage that a call made.",
+        pickle(torch.tensor(made, big, (1,))),
+        MALFORMED,
+        UNKNOWN,
+    )
+    rows = b"](" + b"K\x01" * 100 + b"eq\x01"
+    for level in range(1, 6):
+        rows += b"0](" + (b"h" + bytes((level,))) * 100 + b"eq" + bytes((level + 1,))
+    yield _case(
+        "storage-laughs",
+        "A storage made of lists of a hundred times the same list, six deep.",
+        proto(2) + name("torch", "FloatStorage") + rows + b"\x85R.",
+        UNKNOWN,
+        MALFORMED,
+    )
+
+
 def _depth() -> Iterator[Case]:
     yield _case(
         "deep-lists",
@@ -246,6 +316,8 @@ def cases() -> Iterator[Case]:
     yield from _memo()
     yield from _sharing()
     yield from _numbers()
+    yield from _copies()
+    yield from _growth()
     yield from _depth()
     yield from _bombs()
     yield from _counts()
