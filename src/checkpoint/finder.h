@@ -83,8 +83,10 @@ typedef struct sft_scope {
     bool has_pickle;
     sft_id_kind ids;
     bool torchscript;
-    bool big_endian; /* its storages */
-    uint32_t depth;  /* files inside of files that lead here */
+    bool big_endian;             /* its storages */
+    uint32_t depth;              /* files inside of files that lead here */
+    struct sft_scope *outermost; /* of the first of these files; NULL: this one */
+    uint64_t opened; /* bytes of files inside of the outermost, as often as they were opened */
     sft_legacy legacy;
     bool has_legacy;
     bool joblib; /* arrays of joblib's were met */

@@ -129,6 +129,21 @@ static sft_status read_nested(sft_scope *inner, sft_status *refused, const char 
     return status;
 }
 
+/* Many calls may open the same text, and what is in it would be converted for each. */
+#define OPENED UINT64_C(16)
+#define OPENED_FREE (UINT64_C(64) << 20)
+
+/* Whether what is opened inside of a pickle stays a sane multiple of it. */
+static bool may_open(sft_scope *scope, uint64_t size) {
+    sft_scope *outermost = scope->outermost != NULL ? scope->outermost : scope;
+    uint64_t most;
+    if (!sft_multiply(outermost->region.size, OPENED, &most) ||
+        !sft_add(most, OPENED_FREE, &most)) {
+        most = UINT64_MAX;
+    }
+    return sft_add(outermost->opened, size, &outermost->opened) && outermost->opened <= most;
+}
+
 sft_status sft_scope_open_nested(sft_scope *scope, sft_ref call, sft_scope **inner,
                                  sft_status *refused, const char **why) {
     sft_finder *finder = scope->finder;
@@ -152,12 +167,19 @@ sft_status sft_scope_open_nested(sft_scope *scope, sft_ref call, sft_scope **inn
     if (status != SFT_OK) {
         return status;
     }
+    if (!may_open(scope, region.size)) {
+        *refused = SFT_SOURCE_LIMIT;
+        *why = "the files inside of the pickle are opened so often that they would become many "
+               "times what it has";
+        return SFT_OK;
+    }
     sft_scope *made = sft_allocate(&finder->allocator, sizeof *made);
     if (made == NULL) {
         return sft_fail_memory(finder->error);
     }
     sft_scope_init(made, finder, &region, SFT_IDS_LEGACY);
     made->depth = scope->depth + 1;
+    made->outermost = scope->outermost != NULL ? scope->outermost : scope;
     status = read_nested(made, refused, why);
     if (status != SFT_OK || *refused != SFT_OK) {
         sft_scope_close_nested(made);

@@ -309,6 +309,40 @@ static void test_depth(void **state) {
     free(file.at);
 }
 
+/* One text, opened again and again: what would become of a small file is bounded. */
+static void test_many_openings(void **state) {
+    (void)state;
+    enum { FLOATS = 1 << 18, CALLS = 82 };
+    char *storage = calloc(FLOATS, 4);
+    bytes pickle = {NULL, 0, 0};
+    bytes inner = {NULL, 0, 0};
+    assert_non_null(storage);
+    PUT(&inner, MAGIC_TEXT "I1001\n.(d.ctorch._utils\n_rebuild_tensor_v2\n((Vstorage\n"
+                           "ctorch\nFloatStorage\nV0\nVcpu\nI262144\nNtQI0\n(I9\nt(I1\ntI00\n(dtR."
+                           "(lV0\na.");
+    put_number(&inner, FLOATS, 8);
+    put(&inner, storage, (size_t)FLOATS * 4);
+    PUT(&pickle, "\x80\3B");
+    put_number(&pickle, inner.size, 4);
+    put(&pickle, inner.at, inner.size);
+    PUT(&pickle, "q\0000]("); /* once in the memo, and off the stack */
+    for (int i = 0; i < CALLS; i++) {
+        PUT(&pickle, "ctorch.storage\n_load_from_bytes\nh\0\x85R");
+    }
+    PUT(&pickle, "e.");
+    finding of;
+    find(&of, pickle.at, pickle.size);
+    assert_int_equal(of.found.tensor_count, CALLS);
+    for (uint64_t i = 0; i < CALLS; i++) {
+        /* 16 times a file of 1 MiB and a little, and 64 MiB. */
+        assert_int_equal(of.found.tensors[i].refused, i < 80 ? SFT_OK : SFT_SOURCE_LIMIT);
+    }
+    finding_free(&of);
+    free(pickle.at);
+    free(inner.at);
+    free(storage);
+}
+
 /* Nothing that follows a pickle is left out without a word. */
 static void test_second_pickle(void **state) {
     (void)state;
@@ -322,7 +356,8 @@ int main(void) {
         cmocka_unit_test(test_broken),        cmocka_unit_test(test_tensors),
         cmocka_unit_test(test_storages),      cmocka_unit_test(test_parts),
         cmocka_unit_test(test_plain_pickles), cmocka_unit_test(test_files_in_pickles),
-        cmocka_unit_test(test_depth),         cmocka_unit_test(test_second_pickle),
+        cmocka_unit_test(test_depth),         cmocka_unit_test(test_many_openings),
+        cmocka_unit_test(test_second_pickle),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
