@@ -75,7 +75,17 @@ bool sft_numpy_dtype_of(const sft_graph *graph, sft_ref ref, sft_numpy_dtype *dt
         return false;
     }
     sft_ref state = sft_value_state(graph, ref);
-    return state == SFT_NO_REF || read_state(graph, state, dtype);
+    if (state == SFT_NO_REF) {
+        return true;
+    }
+    /* dtype(name, align, copy): without a copy it is NumPy's own, to which BUILD does nothing. */
+    uint64_t copy;
+    sft_ref third = role == SFT_ROLE_NUMPY_DTYPE ? sft_value_argument(graph, ref, 2) : SFT_NO_REF;
+    if (role == SFT_ROLE_NUMPY_DTYPE &&
+        (third == SFT_NO_REF || !sft_graph_size(graph, third, &copy) || copy == 0)) {
+        return false;
+    }
+    return read_state(graph, state, dtype);
 }
 
 /* ---- arrays ---- */

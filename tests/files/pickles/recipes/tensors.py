@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pickles.recipes import torch
 from pickles.recipes.archive import Member, zipped
 from pickles.recipes.case import CLEAN, MALFORMED, UNKNOWN, Case
-from pickles.recipes.ops import Code, call, name, pickle, text, tuple_of
+from pickles.recipes.ops import Code, build, call, name, pickle, text, tuple_of
 
 REFUSED = (3,)
 BIG = 1 << 62
@@ -177,6 +177,23 @@ def _kinds() -> Iterator[Case]:
                 {"0": bytes(2 * width)},
             ),
         )
+    own = build(
+        call(name("numpy", "dtype"), "f4", False, False), (3, ">", None, None, None, -1, -1, 0)
+    )
+    yield Case(
+        "tensors/numpy-own-dtype.pkl",
+        "A byte order that is set on NumPy's own dtype, not on a copy: NumPy pays no heed to it.",
+        pickle(
+            {
+                "weight": call(
+                    name("numpy._core.numeric", "_frombuffer"), torch.FOUR, own, (4,), "C"
+                )
+            },
+            3,
+        ),
+        (CLEAN, UNKNOWN),
+        converts=(2, 3),
+    )
     indices = torch.tensor(torch.storage(2, "0", "LongStorage"), (1, 2), (2, 1))
     values = torch.tensor(torch.storage(2, "1"), (2,), (1,))
     yield _case(
