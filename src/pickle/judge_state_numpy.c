@@ -141,7 +141,7 @@ static bool is_field(const sft_judging *j, sft_ref field, uint64_t item_size) {
            end <= item_size;
 }
 
-/* How many fields are looked at: each is held against all before it. */
+/* How many fields are looked at: the name of each is held against all before it. */
 #define FIELDS 256
 
 static bool is_new(const sft_judging *j, sft_ref names, uint32_t link, sft_ref name) {
@@ -155,14 +155,14 @@ static bool is_new(const sft_judging *j, sft_ref names, uint32_t link, sft_ref n
 }
 
 /* ('a', 'b') and {'a': field, 'b': field}, in the same order, each name once. */
-static const char *check_fields(const sft_judging *j, sft_ref names, sft_ref fields,
-                                uint64_t item_size) {
+static const char *check_fields(sft_judging *j, sft_ref names, sft_ref fields, uint64_t item_size) {
     static const char odd[] = "the fields of a dtype are not as NumPy writes them";
     uint32_t count = tuple_count(j, names);
     if (kind_of(j, fields) != SFT_VALUE_DICT || count == 0 || count > FIELDS ||
         sft_graph_value(j->graph, fields)->count != 2 * count) {
         return odd;
     }
+    bool distinct = (j->marks[names] & SFT_MARK_DISTINCT) != 0;
     uint32_t name_link = sft_graph_value(j->graph, names)->items.first;
     uint32_t link = sft_graph_value(j->graph, fields)->items.first;
     while (name_link != 0) {
@@ -170,13 +170,14 @@ static const char *check_fields(const sft_judging *j, sft_ref names, sft_ref fie
         sft_ref name = sft_graph_item(j->graph, &name_link);
         sft_ref key = sft_graph_item(j->graph, &link);
         sft_ref field = sft_graph_item(j->graph, &link);
-        if (!same_text(j, name, key) || !is_new(j, names, here, name)) {
+        if (!same_text(j, name, key) || (!distinct && !is_new(j, names, here, name))) {
             return odd;
         }
         if (!is_field(j, field, item_size)) {
             return "a field of a dtype lies outside of its item, or is no plain number or text";
         }
     }
+    j->marks[names] |= SFT_MARK_DISTINCT;
     return NULL;
 }
 

@@ -19,10 +19,11 @@ typedef struct sft_judging {
 
 /* What was done with a value already, so that no value is gone through twice. */
 enum {
-    SFT_MARK_HANDED = 1, /* reported to judge->handed, or gone through for it */
-    SFT_MARK_LOADED = 2, /* reported as handed to a loader */
-    SFT_MARK_PLAIN = 4,  /* a state that is fine */
-    SFT_MARK_ODD = 8     /* a state that is not */
+    SFT_MARK_HANDED = 1,   /* reported to judge->handed, or gone through for it */
+    SFT_MARK_LOADED = 2,   /* reported as handed to a loader */
+    SFT_MARK_PLAIN = 4,    /* a state that is fine */
+    SFT_MARK_ODD = 8,      /* a state that is not */
+    SFT_MARK_DISTINCT = 16 /* names of fields, no two of which are alike */
 };
 
 /* What a call or a class of the policy is to the judge. */

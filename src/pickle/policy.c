@@ -44,9 +44,16 @@ static const sft_policy_entry *find(const sft_policy_table *table, const sft_pai
 
 /* ---- what is dangerous ---- */
 
+/* Longer than the name of any module in a table. A name may have thousands of dots in it, and a
+ * pickle may look it up again and again. */
+#define LONGEST_MODULE 64
+
+/* As many steps of a dotted name are looked at. Behind them it is dotted all the same. */
+#define STEPS 16
+
 /* The row for a whole module, or for one that it lies in. */
 static const sft_policy_entry *dangerous_module(const char *module, size_t length) {
-    for (size_t end = 1; end <= length; end++) {
+    for (size_t end = 1; end <= length && end <= LONGEST_MODULE; end++) {
         if (end < length && module[end] != '.') {
             continue;
         }
@@ -85,7 +92,8 @@ static const sft_policy_entry anywhere = {"",
  */
 static const sft_policy_entry *dangerous_steps(const sft_pair *pair) {
     size_t start = 0;
-    for (size_t end = 0; end <= pair->name_length; end++) {
+    unsigned steps = 0;
+    for (size_t end = 0; end <= pair->name_length && steps < STEPS; end++) {
         if (end < pair->name_length && pair->name[end] != '.') {
             continue;
         }
@@ -101,6 +109,7 @@ static const sft_policy_entry *dangerous_steps(const sft_pair *pair) {
             }
         }
         start = end + 1;
+        steps++;
     }
     return NULL;
 }

@@ -19,7 +19,18 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "files"))
 
 from pickles.recipes import torch
 from pickles.recipes.archive import Member, tarred, zipped
-from pickles.recipes.ops import PAYLOAD, Code, pickle, proto, text
+from pickles.recipes.ops import (
+    PAYLOAD,
+    Code,
+    build,
+    call,
+    name,
+    pickle,
+    proto,
+    text,
+    tuple_of,
+    value,
+)
 
 MIB = 1 << 20
 
@@ -99,6 +110,21 @@ def nested_zip() -> bytes:
     return inner
 
 
+def dotted_names() -> bytes:
+    """A name of two thousand steps that is looked up again and again."""
+    return proto(4) + text("a." * 2000) + b"q\x000" + b"h\0h\0\x930" * 150_000 + b"N."
+
+
+def shared_fields(count: int) -> bytes:
+    """Structured dtypes that share their many fields."""
+    names = [f"f{number}" for number in range(256)]
+    field = tuple_of(call(name("numpy", "dtype"), "f4", 0, 1), 0)
+    stream = tuple_of(*names) + b"q\x010" + value(dict.fromkeys(names, field)) + b"q\x020"
+    made = call(name("numpy", "dtype"), "V8", 0, 1)
+    state = tuple_of(3, "|", None, Code(b"h\x01"), Code(b"h\x02"), 8, 1, 0)
+    return proto(2) + stream + (build(made, state) + b"0") * count + b"N."
+
+
 DEEP = 100_000
 
 # Everything here is refused, or so harmless that it is clean; nothing takes long.
@@ -124,6 +150,8 @@ BOMBS: dict[str, Callable[[], bytes]] = {
     ),
     "nested frames": lambda: proto(4) + b"\x95\0\0\0\0\0\0\0\0" * DEEP + b"}.",
     "billion laughs": lambda: laughs(200),
+    "dotted names": dotted_names,
+    "shared fields": lambda: shared_fields(10_000),
     "doubled stack": lambda: proto(2) + b"]" + b"2" * (4 * MIB) + b".",
     "one list, many times": lambda: proto(2) + b"](" + b"]q\x00" + b"h\0" * (2 * MIB) + b"e.",
     "many dicts": lambda: proto(2) + b"](" + b"}" * (4 * MIB) + b"e.",

@@ -25,6 +25,8 @@ static void test_tables_are_in_order(void **state) {
 static void expect_row(const sft_policy_entry *row, sft_policy_class class) {
     assert_int_equal(row->class, class);
     assert_true(strlen(row->module) > 0);
+    /* Modules with longer names are not looked for. */
+    assert_true(strlen(row->module) <= 64 || row->class != SFT_POLICY_DANGEROUS);
     assert_true(row->why[0] >= 'a' && row->why[0] <= 'z');
     assert_true(row->why[strlen(row->why) - 1] != '.');
     if (row->name == NULL) {
@@ -115,6 +117,10 @@ static void test_answers(void **state) {
         {"collections", "OrderedDict.fromkeys", SFT_POLICY_UNKNOWN, true},
         {"torch._utils", "_rebuild_tensor_v2.x", SFT_POLICY_UNKNOWN, true},
         {"numpy", "lib.os.system", SFT_POLICY_DANGEROUS, true},
+        {"x", "a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.os.system", SFT_POLICY_DANGEROUS, true},
+        {"x", "a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.os.system", SFT_POLICY_UNKNOWN, true},
+        {"os.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a", "x",
+         SFT_POLICY_DANGEROUS, false},
         {"torch", "os.system", SFT_POLICY_DANGEROUS, true},
         {"collections", "OrderedDict.__init__.__globals__", SFT_POLICY_DANGEROUS, true},
         {"builtins", "set.add", SFT_POLICY_DANGEROUS, true},
