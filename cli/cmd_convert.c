@@ -64,9 +64,42 @@ static int check_report(const struct args *args) {
     return EXIT_FINE;
 }
 
-static int tell(const struct args *args, const struct report *report) {
+static bool is_same(const char *path, const char *other) {
+    struct stat a;
+    struct stat b;
+    return other != NULL && stat(path, &a) == 0 && stat(other, &b) == 0 && a.st_dev == b.st_dev &&
+           a.st_ino == b.st_ino;
+}
+
+/* Whether a path is that of what was converted, or of what became of it. */
+static bool is_taken(const struct report *report, const char *path) {
+    const sft_conversion *conversion = report->conversion;
+    bool taken =
+        is_same(path, report->source) || is_same(path, sft_conversion_index_path(conversion));
+    for (uint64_t i = 0; i < sft_conversion_sources(conversion) && !taken; i++) {
+        taken = is_same(path, sft_conversion_source(conversion, i));
+    }
+    for (uint64_t i = 0; i < sft_conversion_files(conversion) && !taken; i++) {
+        taken = is_same(path, sft_conversion_file(conversion, i));
+    }
+    return taken;
+}
+
+static int write_report(const struct args *args, const struct report *report) {
     const char *path = args->values[OPTION_REPORT];
-    int code = path != NULL ? report_write(report, path, args->seen[OPTION_FORCE]) : EXIT_FINE;
+    if (path == NULL) {
+        return EXIT_FINE;
+    }
+    if (is_taken(report, path)) {
+        message_line(path, sft_status_name(SFT_INVALID_ARGUMENT),
+                     "the report would replace the source or the result: it is not written");
+        return EXIT_USAGE;
+    }
+    return report_write(report, path, args->seen[OPTION_FORCE]);
+}
+
+static int tell(const struct args *args, const struct report *report) {
+    int code = write_report(args, report);
     if (args->seen[OPTION_JSON]) {
         report_print_json(report);
     } else {

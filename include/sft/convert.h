@@ -90,7 +90,7 @@ typedef struct sft_dropped {
  *     (max_shard_size), which is made if it is not there. DIR/NAME.safetensors then stands for
  *     DIR and for files that begin with NAME in place of "model". NULL: beside the source, as the
  *     hub names it: model.safetensors for pytorch_model.bin, NAME.safetensors for NAME.pt; for a
- *     folder the folder itself
+ *     folder the folder itself. Never the source: SFT_INVALID_ARGUMENT
  * @options: NULL for defaults
  * @conversion: NULL, or receives what was done, which the caller frees with sft_conversion_free().
  *     Also set where the source is refused for what the scan found

@@ -20,6 +20,7 @@
 typedef struct part {
     sft_source source;
     bool open;
+    sft_os_info info;
     sft_region region;
     sft_found found;
     bool has_found;
@@ -81,18 +82,18 @@ static sft_status open_part(converter *c, const char *path, part *p) {
     }
     p->source = sft_source_of_fd(fd);
     p->open = true;
-    sft_os_info info;
-    failure = sft_os_describe(fd, &info);
+    failure = sft_os_describe(fd, &p->info);
     if (failure != 0) {
         return sft_fail_system(c->error, SFT_OPEN_FAILED, failure, "cannot open");
     }
-    if (!info.regular) {
+    if (!p->info.regular) {
         return sft_fail(c->error, SFT_NOT_A_FILE, SFT_NO_BYTE,
-                        info.folder ? "a folder, where a file is needed"
-                                    : "a pipe, socket or device: only regular files can be read in "
-                                      "any order");
+                        p->info.folder
+                            ? "a folder, where a file is needed"
+                            : "a pipe, socket or device: only regular files can be read in "
+                              "any order");
     }
-    p->region = (sft_region){&p->source, 0, info.size, fd, NULL};
+    p->region = (sft_region){&p->source, 0, p->info.size, fd, NULL};
     return SFT_OK;
 }
 
@@ -185,6 +186,42 @@ static sft_status make_plan(converter *c) {
     return status;
 }
 
+static bool is_same(const sft_os_info *a, const sft_os_info *b) {
+    return a->device == b->device && a->inode == b->inode;
+}
+
+static bool is_source(const converter *c, const char *path) {
+    sft_os_info info = {.size = 0};
+    sft_os_info index = {.size = 0};
+    if (path == NULL || sft_os_look_path(path, &info) != 0) {
+        return false;
+    }
+    if (c->parts.sharded && sft_os_look_path(c->parts.index_path, &index) == 0 &&
+        is_same(&info, &index)) {
+        return true;
+    }
+    uint64_t i = 0;
+    while (i < c->parts.count && !is_same(&info, &c->opened[i].info)) {
+        i++;
+    }
+    return i < c->parts.count;
+}
+
+/* What is converted is never replaced by its own result, whatever the caller allows. */
+static sft_status keep_sources(const converter *c) {
+    const char *taken = is_source(c, c->files.index) ? c->files.index : NULL;
+    for (uint64_t i = 0; i < c->files.count && taken == NULL; i++) {
+        taken = is_source(c, c->files.files[i]) ? c->files.files[i] : NULL;
+    }
+    if (taken == NULL) {
+        return SFT_OK;
+    }
+    sft_fail(c->error, SFT_INVALID_ARGUMENT, SFT_NO_BYTE,
+             "the target is the source: a result never takes the place of what it was made of");
+    sft_error_file(c->error, taken);
+    return SFT_INVALID_ARGUMENT;
+}
+
 static sft_status make_files(converter *c) {
     uint64_t most = c->options.max_shard_size;
     sft_status status = most > 0
@@ -201,6 +238,7 @@ static sft_status make_files(converter *c) {
                                   .indexed = most > 0 ? c->split.files > 1 : sharded,
                                   .files = c->split.files};
     status = sft_target_find(&request, &c->arena, &c->files, c->error);
+    status = status == SFT_OK ? keep_sources(c) : status;
     if (status == SFT_OK && c->options.keep_existing) {
         status = sft_target_check_free(&c->files, c->error);
     }
