@@ -55,7 +55,7 @@ SFT_API const char *sft_severity_name(sft_severity severity);
  *   PERSISTENT_ID, BUFFER                asked of a loader that is not known to answer
  *   FRAME_STRADDLED, STACK_LEFTOVER      the stream is not as a pickler writes it
  *   NESTED_PICKLE                        a pickle inside a text, a storage or a member
- *   CONTAINS_CODE                        TorchScript
+ *   CONTAINS_CODE                        TorchScript, or another program of PyTorch
  *   MISSING_STORAGE, STORAGE_SIZE        a tensor's bytes are not in the archive, or are too few or
  *                                        too many
  *   ZIP_NAME_MISMATCH, ZIP_FLAGS, ZIP_DUPLICATE, ZIP_UNSAFE_NAME, ZIP_COMMENT, ZIP_PREFIX,

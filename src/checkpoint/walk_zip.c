@@ -131,13 +131,46 @@ static const sft_zip_entry *find_below(const sft_zip *zip, const char *folder) {
     return NULL;
 }
 
-static bool has_arrays(const sft_zip *zip) {
+/* The first member whose name ends so. */
+static const sft_zip_entry *find_ending(const sft_zip *zip, const char *end) {
     for (uint64_t i = 0; i < zip->count; i++) {
-        if (ends_with(zip->entries[i].name, zip->entries[i].name_length, ".npy")) {
-            return true;
+        if (ends_with(zip->entries[i].name, zip->entries[i].name_length, end)) {
+            return &zip->entries[i];
         }
     }
-    return false;
+    return NULL;
+}
+
+static sft_status say_code(zip_frame *zip, const sft_zip_entry *code, const char *detail) {
+    sft_finding finding = {.severity = SFT_SEVERITY_UNKNOWN,
+                           .code = "CONTAINS_CODE",
+                           .member = label_of(zip, code),
+                           .byte = SFT_NO_BYTE,
+                           .detail = detail};
+    return zip->frame.item.expect == SFT_EXPECT_DATA
+               ? SFT_OK
+               : sft_walk_find(zip->walk, &zip->frame.item, finding, zip->error);
+}
+
+/*
+ * Other archives of PyTorch with programs in them. torch.package imports the modules that it finds
+ * in one, under whatever names a pickle asks for; torch.export has SymPy evaluate texts, by eval().
+ */
+static sft_status tell_program(zip_frame *zip) {
+    const sft_zip_entry *module = find_ending(&zip->zip, ".py");
+    if (module != NULL && find(&zip->zip, ".data/extern_modules") != NULL) {
+        return say_code(zip, module,
+                        "this is a torch.package: it contains modules of Python, which are "
+                        "imported when it is loaded");
+    }
+    const sft_zip_entry *program = find_ending(&zip->zip, "serialized_exported_program.json");
+    if (program == NULL && find(&zip->zip, "archive_format") != NULL) {
+        program = find_below(&zip->zip, "models/");
+    }
+    return program == NULL ? SFT_OK
+                           : say_code(zip, program,
+                                      "this is an exported program, whose expressions are "
+                                      "evaluated when it is loaded");
 }
 
 /* torch.load hands an archive with constants.pkl to torch.jit.load, which compiles its code/. */
@@ -151,20 +184,14 @@ static sft_status tell_kind(zip_frame *zip) {
     }
     if (zip->torch && code != NULL) {
         sft_walk_format(zip->walk, item, SFT_FORMAT_TORCHSCRIPT);
-        sft_finding finding = {.severity = SFT_SEVERITY_UNKNOWN,
-                               .code = "CONTAINS_CODE",
-                               .member = label_of(zip, code),
-                               .byte = SFT_NO_BYTE,
-                               .detail = "this is TorchScript: it contains a program, which "
-                                         "is compiled when it is loaded"};
-        return item->expect == SFT_EXPECT_DATA
-                   ? SFT_OK
-                   : sft_walk_find(zip->walk, item, finding, zip->error);
+        return say_code(zip, code,
+                        "this is TorchScript: it contains a program, which is compiled when it "
+                        "is loaded");
     }
-    if (zip->torch || has_arrays(&zip->zip)) {
+    if (zip->torch || find_ending(&zip->zip, ".npy") != NULL) {
         sft_walk_format(zip->walk, item, zip->torch ? SFT_FORMAT_TORCH_ZIP : SFT_FORMAT_NPZ);
     }
-    return SFT_OK;
+    return tell_program(zip);
 }
 
 /* ---- members ---- */

@@ -189,6 +189,27 @@ def _script() -> Iterator[Case]:
         codes=("CONTAINS_CODE",),
     )
     yield _case(
+        "package.pt",
+        "A torch.package: its pickle is harmless, were `collections` not a module of its own.",
+        zipped(
+            Member("package/data/state.pkl", pickle(torch.ordered({"a": 1}))),
+            Member("package/collections.py", b"print('harmless')\n"),
+            Member("package/.data/extern_modules", b""),
+        ),
+        UNKNOWN,
+        codes=("CONTAINS_CODE",),
+    )
+    yield _case(
+        "exported.pt2",
+        "A program of torch.export, with a text for SymPy, which evaluates it as an expression.",
+        zipped(
+            Member("program/archive_format", b"pt2"),
+            Member("program/models/model.json", b'{"expr_str": "print(\'harmless\')"}'),
+        ),
+        UNKNOWN,
+        codes=("CONTAINS_CODE",),
+    )
+    yield _case(
         "torchscript-payload.pt",
         "TorchScript with a payload among its constants.",
         zipped(*good, Member("archive/constants.pkl", EVIL), code),
