@@ -30,7 +30,7 @@ static void test_every_place_of_a_boundary(void **state) {
         pickled_read(&read, bytes, 3 + line + sizeof tail - 1, NULL);
         assert_string_equal(pickled_shown(&read), shown);
         assert_string_equal(pickled_effects(&read),
-                            "GLOBAL module.name, GLOBAL nst.ance, CALL, PERSISTENT");
+                            "GLOBAL module.name, GLOBAL nst.ance, CALL, PERSISTENT, MEMO");
         sft_pickle_free(&read.pickle);
     }
     free(bytes);
