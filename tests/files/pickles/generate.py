@@ -20,7 +20,18 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 
-from pickles.recipes import benign, containers, gadgets, limits, names, streams, tensors, zips  # noqa: E402
+from pickles.recipes import (  # noqa: E402
+    benign,
+    containers,
+    endings,
+    gadgets,
+    harmless,
+    limits,
+    names,
+    streams,
+    tensors,
+    zips,
+)
 from pickles.recipes.case import Case  # noqa: E402
 
 INTRODUCTION = """\
@@ -59,7 +70,18 @@ TITLES = {
 
 def all_cases() -> list[Case]:
     """Every case, sorted by path."""
-    modules = (names, gadgets, streams, zips, containers, tensors, limits, benign)
+    modules = (
+        names,
+        gadgets,
+        streams,
+        endings,
+        zips,
+        containers,
+        tensors,
+        limits,
+        benign,
+        harmless,
+    )
     found = sorted((case for module in modules for case in module.cases()), key=lambda c: c.path)
     for one, other in itertools.pairwise(found):
         if one.path == other.path:
