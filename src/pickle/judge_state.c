@@ -131,8 +131,12 @@ static const char *check_tensor(const sft_judging *j, sft_ref state) {
         return sft_judging_no_hooks(j, at(j, state, 2))
                    ? NULL
                    : "a tensor brings functions along that training would call";
-    case 4:
-        return sft_judging_is_storage(j, at(j, state, 0)) ? NULL : "a tensor's storage is none";
+    case 4: {
+        const sft_ref view[] = {at(j, state, 1), at(j, state, 2), at(j, state, 3)};
+        return sft_judging_is_storage(j, at(j, state, 0))
+                   ? sft_judge_extent(j, at(j, state, 0), view)
+                   : "a tensor's storage is none";
+    }
     default:
         return "a tensor's state is not as PyTorch writes it";
     }

@@ -78,57 +78,74 @@ static bool is_metadata(const sft_call *c, sft_ref ref) {
     return plain;
 }
 
-/* The elements from a storage's first to behind the last that a tensor has; false for what no
- * tensor can have. */
-static bool read_extent(const sft_call *c, uint64_t *extent) {
-    const sft_graph *graph = c->j->graph;
-    sft_ref sizes = sft_arg(c, 2);
-    sft_ref strides = sft_arg(c, 3);
-    uint64_t elements;
-    if (!sft_graph_size(graph, sft_arg(c, 1), extent) || !sft_arg_is(c, sizes, SFT_VALUE_TUPLE) ||
-        !sft_arg_is(c, strides, SFT_VALUE_TUPLE) ||
-        sft_graph_value(graph, sizes)->count != sft_graph_value(graph, strides)->count ||
-        !sft_judging_elements(c->j, sizes, &elements)) {
+/* A tuple, a list, or a torch.Size of one. */
+static const sft_value *row_of(const sft_judging *j, sft_ref ref) {
+    sft_ref arguments;
+    uint32_t count;
+    if (ref != SFT_NO_REF && sft_judging_made_by(j, ref) == SFT_ROLE_TORCH_SIZE &&
+        sft_judging_arguments(j, ref, &arguments, &count) && count == 1) {
+        ref = sft_graph_at(j->graph, arguments, 0);
+    }
+    sft_value_kind kind = ref != SFT_NO_REF ? sft_graph_kind(j->graph, ref) : SFT_VALUE_NONE;
+    bool is_row = kind == SFT_VALUE_TUPLE || kind == SFT_VALUE_LIST;
+    return is_row ? sft_graph_value(j->graph, ref) : NULL;
+}
+
+/* The most dimensions that a tensor has; PyTorch refuses more. */
+#define DIMENSIONS 64
+
+/* The elements from a storage's first to behind the last that a tensor has. False for what raises
+ * an error. */
+static bool read_extent(const sft_graph *graph, const sft_value *sizes, const sft_value *strides,
+                        uint64_t *extent) {
+    if (sizes->count != strides->count || sizes->count > DIMENSIONS) {
         return false;
     }
-    if (elements == 0) {
-        return true;
-    }
-    uint32_t link = sft_graph_value(graph, sizes)->items.first;
-    uint32_t stride_link = sft_graph_value(graph, strides)->items.first;
+    bool empty = false;
+    bool fits = true;
+    uint32_t link = sizes->items.first;
+    uint32_t stride_link = strides->items.first;
     while (link != 0) {
         uint64_t size;
         uint64_t stride;
         uint64_t step;
         if (!sft_graph_size(graph, sft_graph_item(graph, &link), &size) ||
-            !sft_graph_size(graph, sft_graph_item(graph, &stride_link), &stride) ||
-            !sft_multiply(size - 1, stride, &step) || !sft_add(*extent, step, extent)) {
+            !sft_graph_size(graph, sft_graph_item(graph, &stride_link), &stride)) {
             return false;
         }
+        empty = empty || size == 0;
+        fits = fits && (size == 0 ||
+                        (sft_multiply(size - 1, stride, &step) && sft_add(*extent, step, extent)));
     }
-    return sft_add(*extent, 1, extent);
+    return empty || (fits && sft_add(*extent, 1, extent));
 }
 
-/*
- * PyTorch makes a storage larger where a tensor reaches beyond it, before it finds that odd. What
- * is no size at all raises an error.
- */
-static const char *check_extent(const sft_call *c) {
+const char *sft_judge_extent(const sft_judging *j, sft_ref storage, const sft_ref *view) {
+    const sft_value *sizes = row_of(j, view[1]);
+    const sft_value *strides = row_of(j, view[2]);
     uint64_t extent;
     uint64_t count = 0;
-    sft_ref storage = sft_arg(c, 0);
-    if (!read_extent(c, &extent) || extent <= c->j->judge->input_size) {
+    if (sizes == NULL || strides == NULL) {
+        return sft_computed;
+    }
+    if (!sft_graph_size(j->graph, view[0], &extent) ||
+        !read_extent(j->graph, sizes, strides, &extent) || extent <= j->judge->input_size) {
         return NULL;
     }
-    if (sft_arg_is(c, storage, SFT_VALUE_PERSISTENT)) {
-        sft_ref id = sft_graph_at(c->j->graph, storage, 0);
-        bool known = sft_arg_is(c, id, SFT_VALUE_TUPLE) &&
-                     sft_graph_value(c->j->graph, id)->count > 4 &&
-                     sft_graph_size(c->j->graph, sft_graph_at(c->j->graph, id, 4), &count);
+    if (sft_graph_kind(j->graph, storage) == SFT_VALUE_PERSISTENT) {
+        sft_ref id = sft_graph_at(j->graph, storage, 0);
+        bool known = sft_graph_kind(j->graph, id) == SFT_VALUE_TUPLE &&
+                     sft_graph_value(j->graph, id)->count > 4 &&
+                     sft_graph_size(j->graph, sft_graph_at(j->graph, id, 4), &count);
         return known && extent > count ? sft_too_far : NULL;
     }
     /* A nested file may be packed, but not to that much. */
-    return extent / 1024 > c->j->judge->input_size ? sft_too_far : NULL;
+    return extent / 1024 > j->judge->input_size ? sft_too_far : NULL;
+}
+
+static const char *check_extent(const sft_call *c) {
+    const sft_ref view[] = {sft_arg(c, 1), sft_arg(c, 2), sft_arg(c, 3)};
+    return sft_judge_extent(c->j, sft_arg(c, 0), view);
 }
 
 /* (storage, offset, size, stride[, requires_grad, hooks[, dtype][, metadata]]) */

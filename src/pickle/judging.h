@@ -51,6 +51,13 @@ const char *sft_judge_state(sft_judging *j, const sft_known *known, sft_ref obje
 /* Attributes: {name: value}, or a pair of such, whose names are no machinery of Python's. */
 const char *sft_judge_attributes(sft_judging *j, sft_ref state);
 
+/*
+ * What is wrong with offset, sizes and strides of a tensor over a storage, or NULL: PyTorch makes a
+ * storage larger where a tensor reaches beyond it, before it finds that odd. What raises an error
+ * is no harm. (judge_torch.c)
+ */
+const char *sft_judge_extent(const sft_judging *j, sft_ref storage, const sft_ref *view);
+
 /* Whether a value is what a tensor's backward hooks are in a checkpoint: none. */
 bool sft_judging_no_hooks(const sft_judging *j, sft_ref ref);
 

@@ -214,6 +214,16 @@ static void test_tensors(void **state) {
         CLEAN("ctorch._utils\n_rebuild_tensor\n(" STORAGE
               "K\x00K\x00K\x05\x86J\x40\x42\x0f\x00K\x01\x86tR."),
         CLEAN("ctorch._utils\n_rebuild_tensor\n(" STORAGE "K\x00J\x40\x42\x0f\x00\x85K\x00\x85tR."),
+        /* Lists and torch.Size are sizes, too. */
+        CASE("ctorch._utils\n_rebuild_tensor\n(" STORAGE "K\x00]J\x40\x42\x0f\x00"
+             "actorch\nSize\nK\x01\x85\x85RtR.",
+             "LIMIT", "storage grow", NULL),
+        CASE("ctorch._utils\n_rebuild_tensor\n(" STORAGE "K\x00"
+             "cbuiltins\nlist\n)RK\x01\x85tR.",
+             "ARGUMENT", "computed", NULL),
+        CASE("ctorch\nFloatTensor\n)\x81(" STORAGE "K\x00J\x40\x42\x0f\x00\x85K\x01\x85tb.",
+             "STATE_SET", "storage grow", NULL),
+        CLEAN("ctorch\nFloatTensor\n)\x81(" STORAGE "K\x00K\x01\x85K\x01\x85tb."),
         CASE("ctorch\nFloatStorage\n](]q\x00h\x00"
              "e\x85R.",
              "ARGUMENT", NULL, NULL),
