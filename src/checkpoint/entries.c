@@ -376,12 +376,32 @@ static sft_status add_parts(sft_entries *entries, sft_ref ref) {
     return status;
 }
 
+/* A copy has what there was to be copied: what its original got afterwards is not in it. */
+static sft_status check_filling(const sft_scope *scope, sft_ref ref) {
+    const sft_graph *graph = &scope->pickle.graph;
+    sft_role role = sft_value_role(graph, ref, NULL);
+    if (sft_value_was_whole(graph, filling(graph, ref, role),
+                            sft_graph_object(graph, ref)->arguments)) {
+        return SFT_OK;
+    }
+    sft_fail(
+        scope->finder->error, SFT_UNSUPPORTED_SOURCE, sft_graph_value(graph, ref)->at,
+        "a dictionary or list was copied here, and changed afterwards: no program writes that");
+    return SFT_UNSUPPORTED_SOURCE;
+}
+
 sft_status sft_entries_of(sft_entries *entries, sft_scope *scope, sft_arena *keys, sft_ref ref,
                           sft_holder holder) {
     const sft_graph *graph = &scope->pickle.graph;
     *entries = (sft_entries){.scope = scope, .keys = keys};
     bool object = sft_graph_kind(graph, ref) == SFT_VALUE_OBJECT;
-    sft_status status;
+    sft_status status = SFT_OK;
+    if (object && (holder == SFT_HOLDS_PAIRS || holder == SFT_HOLDS_ROW)) {
+        status = check_filling(scope, ref);
+        if (status != SFT_OK) {
+            return status;
+        }
+    }
     switch (holder) {
     case SFT_HOLDS_PAIRS:
         if (!object) {

@@ -232,6 +232,41 @@ static bool is_layer(sft_role role) {
            role == SFT_ROLE_TORCH_FROM_CPU || role == SFT_ROLE_TORCH_FROM_NUMPY;
 }
 
+/* Arguments that are looked at. */
+#define MOST_ARGUMENTS 8U
+
+/* More attributes no tensor has. */
+#define MOST_ATTRIBUTES 512U
+
+/* Attributes of a tensor that are its values. */
+static bool sets_values(const sft_graph *graph, const call *c) {
+    static const char *const names[] = {"data", "real", "imag"};
+    bool has_state =
+        c->role == SFT_ROLE_TORCH_FROM_TYPE_V2 || c->role == SFT_ROLE_TORCH_PARAMETER_STATE;
+    sft_ref state = has_state ? argument(graph, c, 3) : SFT_NO_REF;
+    if (state != SFT_NO_REF && sft_graph_kind(graph, state) == SFT_VALUE_TUPLE) {
+        state = sft_graph_at(graph, state, 0);
+    }
+    if (state == SFT_NO_REF || sft_graph_kind(graph, state) != SFT_VALUE_DICT) {
+        return false;
+    }
+    bool sets = sft_graph_value(graph, state)->count > MOST_ATTRIBUTES;
+    for (size_t i = 0; i < sizeof names / sizeof *names && !sets; i++) {
+        sets = sft_value_lookup(graph, state, names[i]) != SFT_NO_REF;
+    }
+    return sets;
+}
+
+/* NULL, or why a call gives another tensor than its arguments say in the end. */
+static const char *find_change(const sft_graph *graph, const call *c) {
+    for (uint32_t i = 0; i < MOST_ARGUMENTS && i < argument_count(graph, c); i++) {
+        if (!sft_value_was_whole(graph, argument(graph, c, i), c->arguments)) {
+            return "an argument of the call that rebuilds it was changed after the call";
+        }
+    }
+    return sets_values(graph, c) ? "an attribute that is set on it would replace its values" : NULL;
+}
+
 /* The innermost value is no call of torch's: an array, or nothing that a tensor is made of. */
 static sft_status finish_array(sft_scope *scope, sft_ref inner, sft_found_tensor *tensor) {
     bool is_array = false;
@@ -257,7 +292,8 @@ sft_status sft_torch_tensor_of(sft_scope *scope, sft_ref ref, sft_found_tensor *
     bool typed = false;
     bool innermost = false;
     sft_ref inner = SFT_NO_REF;
-    for (unsigned layers = 0; is_layer(c.role) && !innermost; layers++) {
+    const char *change = find_change(graph, &c);
+    for (unsigned layers = 0; is_layer(c.role) && !innermost && change == NULL; layers++) {
         bool types = c.role == SFT_ROLE_TORCH_FROM_CPU || c.role == SFT_ROLE_TORCH_FROM_NUMPY;
         if (layers == MOST_LAYERS || (types && typed)) {
             return sft_refuse(scope->finder, tensor, SFT_UNSUPPORTED_TENSOR,
@@ -266,6 +302,10 @@ sft_status sft_torch_tensor_of(sft_scope *scope, sft_ref ref, sft_found_tensor *
         wanted = types ? argument(graph, &c, 1) : wanted;
         typed = typed || types;
         innermost = !step(graph, &c, &inner);
+        change = innermost ? NULL : find_change(graph, &c);
+    }
+    if (change != NULL) {
+        return sft_refuse(scope->finder, tensor, SFT_UNSUPPORTED_TENSOR, "%s", change);
     }
     sft_status status = innermost ? finish_array(scope, inner, tensor) : finish(scope, &c, tensor);
     return status == SFT_OK && typed ? check_same_type(scope, wanted, tensor) : status;

@@ -42,6 +42,15 @@ sft_ref sft_value_lookup(const sft_graph *graph, sft_ref dict, const char *key) 
     return found;
 }
 
+bool sft_value_was_whole(const sft_graph *graph, sft_ref ref, sft_ref arguments) {
+    if (ref == SFT_NO_REF || (sft_graph_kind(graph, ref) != SFT_VALUE_LIST &&
+                              sft_graph_kind(graph, ref) != SFT_VALUE_DICT)) {
+        return true;
+    }
+    return arguments != SFT_NO_REF && sft_graph_kind(graph, arguments) == SFT_VALUE_TUPLE &&
+           sft_graph_value(graph, ref)->items.last <= sft_graph_value(graph, arguments)->items.last;
+}
+
 sft_shape_result sft_value_shape(const sft_graph *graph, sft_ref ref, uint64_t shape[SFT_RANK_MAX],
                                  uint32_t *rank) {
     *rank = 0;

@@ -39,4 +39,10 @@ sft_ref sft_value_state(const sft_graph *graph, sft_ref ref);
 /* The value of a text key in a DICT, the last one that was set; SFT_NO_REF where there is none. */
 sft_ref sft_value_lookup(const sft_graph *graph, sft_ref dict, const char *key);
 
+/*
+ * Whether a list or dict, if it is one, had all its items when a call was given these arguments.
+ * Links are numbered as they come about: what was added afterwards has a greater number.
+ */
+bool sft_value_was_whole(const sft_graph *graph, sft_ref ref, sft_ref arguments);
+
 #endif

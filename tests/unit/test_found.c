@@ -226,6 +226,19 @@ static void test_layers(void **state) {
         {"ctorch._tensor\n_rebuild_from_type_v2\n(ctorch._utils\n_rebuild_tensor_v2\nctorch."
          "nn.parameter\nParameter\n(" SIX "I0\n(I6\nt(I1\ntI00\n(dt(dtR",
          "w F32 [6] dense @0 #0\n"},
+        /* Attributes stay what they are, but not those that are the tensor's values. */
+        {"ctorch._utils\n_rebuild_parameter_with_state\n(" WHOLE "I01\n(d(S'foo'\nI1\ndtR",
+         "w F32 [2,3] dense @0 #0\n"},
+        {"ctorch._utils\n_rebuild_parameter_with_state\n(" WHOLE "I01\n(d(S'data'\nI1\ndtR",
+         "w UNSUPPORTED_TENSOR: an attribute that is set on it would replace its values\n"},
+        {"ctorch._tensor\n_rebuild_from_type_v2\n(ctorch._utils\n_rebuild_tensor_v2\nctorch."
+         "nn.parameter\nParameter\n(" SIX "I0\n(I6\nt(I1\ntI00\n(dt((S'real'\nI1\ndNttR",
+         "w UNSUPPORTED_TENSOR: an attribute that is set on it would replace its values\n"},
+        /* What a call got is what it had then: here the dictionary of flags was empty. */
+        {"ctorch._utils\n_rebuild_tensor_v2\n(" SIX "I0\n(I6\nt(I1\ntI00\n(d(dp9\ntR"
+         "g9\nS'neg'\nI01\ns0",
+         "w UNSUPPORTED_TENSOR: an argument of the call that rebuilds it was changed after the "
+         "call\n"},
         {"ctorch._tensor\n_rebuild_from_type_v2\n(cos\nsystem\nctorch\nTensor\n(S'id'\nt(dtR",
          "w UNSUPPORTED_TENSOR: what it is rebuilt from is no tensor\n"},
         {"ctorch._utils\n_rebuild_device_tensor_from_cpu_tensor\n(" WHOLE

@@ -286,6 +286,22 @@ static void test_many_leaves(void **state) {
     free(pickle.at);
 }
 
+/* A copy does not get what its original gets afterwards; before, it does. */
+static void test_copies(void **state) {
+    (void)state;
+    static const char *const copies[] = {
+        "(dp1\n0ccollections\nOrderedDict\n(g1\ntRg1\nI1\nI2\ns0.",
+        "(dp1\n0ccollections\ndefaultdict\n(c__builtin__\nlist\ng1\ntRg1\nI1\nI2\ns0.",
+        "(lp1\n0c__builtin__\nlist\n(g1\ntRg1\nI1\na0.",
+    };
+    for (size_t i = 0; i < sizeof copies / sizeof *copies; i++) {
+        assert_find_fails(copies[i], strlen(copies[i]), SFT_UNSUPPORTED_SOURCE,
+                          "copied here, and changed afterwards");
+    }
+    static const char whole[] = "(dp1\nI1\nI2\ns0ccollections\nOrderedDict\n(g1\ntR.";
+    assert_finds(whole, sizeof whole - 1, SFT_FORMAT_PICKLE, "1: int\n");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_nesting),   cmocka_unit_test(test_mappings),
@@ -294,6 +310,7 @@ int main(void) {
         cmocka_unit_test(test_dropped),   cmocka_unit_test(test_cycles),
         cmocka_unit_test(test_sharing),   cmocka_unit_test(test_depth),
         cmocka_unit_test(test_memory),    cmocka_unit_test(test_many_leaves),
+        cmocka_unit_test(test_copies),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
