@@ -105,14 +105,16 @@ static void nothing_is_replaced_unasked(void **state) {
     expect_left(2);
 }
 
-static void a_file_can_take_its_own_place(void **state) {
+static void a_source_keeps_its_place(void **state) {
     (void)state;
     sft_error error;
     store_npy("a.npy", "|u1", "False", "(3,)", "abc", 3);
-    expect_status(sft_convert(scratch("a.npy"), scratch("a.npy"), NULL, NULL, &error), SFT_OK,
-                  &error);
-    assert_true(result_holds(scratch("a.npy"), "a", "abc", 3));
-    expect_left(1);
+    expect_status(sft_convert(scratch("a.npy"), scratch("a.npy"), NULL, NULL, &error),
+                  SFT_INVALID_ARGUMENT, &error);
+    /* It is as it was: what else could be converted? */
+    expect_status(sft_convert(scratch("a.npy"), scratch("b"), NULL, NULL, &error), SFT_OK, &error);
+    assert_true(result_holds(scratch("b"), "a", "abc", 3));
+    expect_left(2);
 }
 
 /* ---- refusals ---- */
@@ -343,7 +345,7 @@ int main(void) {
         TEST(what_is_no_tensor_is_told),
         TEST(no_tensors_make_an_empty_file),
         TEST(nothing_is_replaced_unasked),
-        TEST(a_file_can_take_its_own_place),
+        TEST(a_source_keeps_its_place),
         TEST(a_refusal_leaves_nothing),
         TEST(what_nobody_vouches_for),
         TEST(calls_that_are_wrong),
