@@ -23,24 +23,10 @@ typedef struct scratch {
     uint8_t *memory;
     int fd; /* of a file without a name, or -1 */
     uint64_t size;
+    sft_bytes bytes; /* the memory, for the source */
     sft_source source;
     sft_region region;
 } scratch;
-
-static int memory_size(void *context, uint64_t *size) {
-    *size = ((const scratch *)context)->size;
-    return 0;
-}
-
-static int64_t memory_read_at(void *context, uint64_t offset, void *to, size_t size) {
-    const scratch *s = context;
-    if (offset >= s->size) {
-        return 0;
-    }
-    uint64_t moved = sft_min(size, s->size - offset);
-    memcpy(to, s->memory + offset, (size_t)moved);
-    return (int64_t)moved;
-}
 
 /* The folder in which a path lies; false where that is too long. */
 static bool folder_of(const char *path, char *folder, size_t size) {
@@ -99,7 +85,8 @@ static sft_status scratch_begin(scratch *s, const sft_copy_job *job, uint64_t si
     *s = (scratch){.allocator = job->allocator, .fd = -1, .size = size};
     if (size <= SMALL_STORAGE) {
         s->memory = sft_allocate(&s->allocator, size);
-        s->source = (sft_source){s, memory_size, memory_read_at, NULL, NULL};
+        s->bytes = (sft_bytes){s->memory, size};
+        s->source = sft_source_of_bytes(&s->bytes);
         if (s->memory == NULL) {
             return sft_fail_memory(error);
         }

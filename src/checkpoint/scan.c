@@ -214,26 +214,6 @@ sft_status sft_scan(const char *path, const sft_scan_options *options, sft_scan_
     return status;
 }
 
-typedef struct memory {
-    const unsigned char *bytes;
-    uint64_t size;
-} memory;
-
-static int memory_size(void *context, uint64_t *size) {
-    *size = ((const memory *)context)->size;
-    return 0;
-}
-
-static int64_t memory_read_at(void *context, uint64_t offset, void *to, size_t size) {
-    const memory *from = context;
-    if (offset >= from->size) {
-        return 0;
-    }
-    size_t moved = (size_t)sft_min(size, from->size - offset);
-    memcpy(to, from->bytes + offset, moved);
-    return (int64_t)moved;
-}
-
 sft_status sft_scan_memory(const void *bytes, uint64_t size, const sft_scan_options *options,
                            sft_scan_result **result, sft_error *error) {
     /* Nothing at all is a file of no bytes, and has its verdict. */
@@ -247,8 +227,8 @@ sft_status sft_scan_memory(const void *bytes, uint64_t size, const sft_scan_opti
     if (status != SFT_OK) {
         return status;
     }
-    memory from = {bytes, size};
-    sft_source source = {&from, memory_size, memory_read_at, NULL, NULL};
+    const sft_bytes from = {bytes, size};
+    sft_source source = sft_source_of_bytes(&from);
     sft_region file = {&source, 0, size, -1, NULL};
     return scan_region(&file, &known, false, result, error);
 }

@@ -1,4 +1,5 @@
 #include "checkpoint/sources.h"
+#include "io/source.h"
 
 #include <errno.h>
 #include <string.h>
@@ -302,25 +303,8 @@ sft_status sft_stream_explain(const sft_source *source, sft_status status, sft_e
 
 typedef struct memory_source {
     sft_source source;
-    const void *bytes;
-    uint64_t size;
+    sft_bytes bytes;
 } memory_source;
-
-static int memory_size(void *context, uint64_t *size) {
-    const memory_source *memory = context;
-    *size = memory->size;
-    return 0;
-}
-
-static int64_t memory_read_at(void *context, uint64_t offset, void *to, size_t size) {
-    const memory_source *memory = context;
-    if (offset >= memory->size) {
-        return 0;
-    }
-    size_t copied = (size_t)sft_min(size, memory->size - offset);
-    memcpy(to, (const char *)memory->bytes + offset, copied);
-    return (int64_t)copied;
-}
 
 sft_status sft_sources_memory(sft_sources *sources, const void *bytes, uint64_t size,
                               sft_region *region, sft_error *error) {
@@ -329,9 +313,8 @@ sft_status sft_sources_memory(sft_sources *sources, const void *bytes, uint64_t 
     if (copy == NULL) {
         return sft_fail_memory(error);
     }
-    memory->source = (sft_source){memory, memory_size, memory_read_at, NULL, NULL};
-    memory->bytes = copy;
-    memory->size = size;
+    memory->bytes = (sft_bytes){copy, size};
+    memory->source = sft_source_of_bytes(&memory->bytes);
     *region = (sft_region){&memory->source, 0, size, -1, NULL};
     return SFT_OK;
 }

@@ -5,6 +5,7 @@
 #include "base/checked.h"
 #include "base/error.h"
 #include "checkpoint/walk.h"
+#include "io/source.h"
 
 /* A step back in an unpacked region makes about as much again; see checkpoint/sources.c. */
 #define STEP_BACK (UINT64_C(1) << 20)
@@ -69,25 +70,8 @@ sft_status sft_walk_unpack(sft_walk *walk, sft_sources *sources, const sft_regio
 
 typedef struct kept_bytes {
     sft_source source;
-    const char *bytes;
-    uint64_t size;
+    sft_bytes bytes;
 } kept_bytes;
-
-static int kept_size(void *context, uint64_t *size) {
-    const kept_bytes *kept = context;
-    *size = kept->size;
-    return 0;
-}
-
-static int64_t kept_read_at(void *context, uint64_t offset, void *to, size_t size) {
-    const kept_bytes *kept = context;
-    if (offset >= kept->size) {
-        return 0;
-    }
-    size_t piece = (size_t)sft_min(size, kept->size - offset);
-    memcpy(to, kept->bytes + offset, piece);
-    return (int64_t)piece;
-}
 
 sft_status sft_walk_settle(sft_walk *walk, sft_arena *arena, uint64_t most, sft_item *item,
                            sft_error *error) {
@@ -104,9 +88,9 @@ sft_status sft_walk_settle(sft_walk *walk, sft_arena *arena, uint64_t most, sft_
         bool limit;
         return sft_walk_explain(walk, status, &limit, error);
     }
-    *kept = (kept_bytes){.bytes = bytes, .size = item->region.size};
-    kept->source = (sft_source){kept, kept_size, kept_read_at, NULL, NULL};
-    item->region = (sft_region){&kept->source, 0, kept->size, -1, item->region.label};
+    kept->bytes = (sft_bytes){bytes, item->region.size};
+    kept->source = sft_source_of_bytes(&kept->bytes);
+    item->region = (sft_region){&kept->source, 0, kept->bytes.size, -1, item->region.label};
     item->made = false;
     return SFT_OK;
 }

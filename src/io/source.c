@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <string.h>
 
 #include "base/checked.h"
 #include "base/error.h"
@@ -34,6 +35,25 @@ static void fd_close(void *context) {
 
 sft_source sft_source_of_fd(int fd) {
     return (sft_source){(void *)(intptr_t)fd, fd_size, fd_read_at, NULL, fd_close};
+}
+
+static int bytes_size(void *context, uint64_t *size) {
+    *size = ((const sft_bytes *)context)->size;
+    return 0;
+}
+
+static int64_t bytes_read_at(void *context, uint64_t offset, void *to, size_t size) {
+    const sft_bytes *bytes = context;
+    if (offset >= bytes->size) {
+        return 0;
+    }
+    size_t moved = (size_t)sft_min(size, bytes->size - offset);
+    memcpy(to, (const char *)bytes->at + offset, moved);
+    return (int64_t)moved;
+}
+
+sft_source sft_source_of_bytes(const sft_bytes *bytes) {
+    return (sft_source){(void *)(uintptr_t)bytes, bytes_size, bytes_read_at, NULL, NULL};
 }
 
 /* Linux moves at most 2 GiB less a page in one call; smaller pieces cost nothing more. */

@@ -7,6 +7,15 @@
 /* A source over a descriptor, which it closes in the end. */
 sft_source sft_source_of_fd(int fd);
 
+/* Bytes in memory, as the context of a source. */
+typedef struct sft_bytes {
+    const void *at;
+    uint64_t size;
+} sft_bytes;
+
+/* A source over them. Both stay where they are as long as it is in use; nothing needs closing. */
+sft_source sft_source_of_bytes(const sft_bytes *bytes);
+
 /*
  * Maps the whole file of such a source, for sft_os_unmap(); read-only, or writable and
  * copy-on-write. NULL where it cannot.

@@ -15,26 +15,11 @@
 
 /* ---- bytes in memory as a source ---- */
 
+/* What sft_source_of_bytes() needs, and who frees it. */
 typedef struct memory {
+    sft_bytes bytes;
     sft_allocator allocator;
-    const uint8_t *bytes;
-    uint64_t size;
 } memory;
-
-static int memory_size(void *context, uint64_t *size) {
-    *size = ((const memory *)context)->size;
-    return 0;
-}
-
-static int64_t memory_read_at(void *context, uint64_t offset, void *to, size_t size) {
-    const memory *from = context;
-    if (offset >= from->size) {
-        return 0;
-    }
-    size_t moved = (size_t)sft_min(size, from->size - offset);
-    memcpy(to, from->bytes + offset, moved);
-    return (int64_t)moved;
-}
 
 static void memory_close(void *context) {
     memory *from = context;
@@ -49,8 +34,9 @@ static sft_status memory_source(const sft_allocator *allocator, const void *byte
         sft_fail_memory(error);
         return SFT_NO_MEMORY;
     }
-    *from = (memory){*allocator, bytes, size};
-    *source = (sft_source){from, memory_size, memory_read_at, NULL, memory_close};
+    *from = (memory){{bytes, size}, *allocator};
+    *source = sft_source_of_bytes(&from->bytes);
+    source->close = memory_close;
     return SFT_OK;
 }
 

@@ -4,18 +4,6 @@
 #include "base/checked.h"
 #include "pickle/judge_state.h"
 
-static sft_value_kind kind_of(const sft_judging *j, sft_ref ref) {
-    return ref == SFT_NO_REF ? SFT_VALUE_NONE : sft_graph_kind(j->graph, ref);
-}
-
-static sft_ref at(const sft_judging *j, sft_ref tuple, uint32_t index) {
-    return sft_graph_at(j->graph, tuple, index);
-}
-
-static bool is_none(const sft_judging *j, sft_ref ref) {
-    return ref != SFT_NO_REF && kind_of(j, ref) == SFT_VALUE_NONE;
-}
-
 /* ---- attributes ---- */
 
 /*
@@ -34,7 +22,7 @@ static bool is_machinery(const char *name, uint64_t length) {
 }
 
 static const char *check_name(const sft_judging *j, sft_ref key) {
-    sft_value_kind kind = kind_of(j, key);
+    sft_value_kind kind = sft_state_kind(j, key);
     if (kind != SFT_VALUE_STR && kind != SFT_VALUE_OLD_STR) {
         return kind == SFT_VALUE_OBJECT ? "the name of an attribute is computed while loading"
                                         : "an attribute has something else for a name than a text";
@@ -49,10 +37,10 @@ static const char *check_name(const sft_judging *j, sft_ref key) {
 }
 
 static const char *check_names(sft_judging *j, sft_ref dict) {
-    if (is_none(j, dict)) {
+    if (sft_state_is_none(j, dict)) {
         return NULL;
     }
-    if (kind_of(j, dict) != SFT_VALUE_DICT) {
+    if (sft_state_kind(j, dict) != SFT_VALUE_DICT) {
         return "its attributes do not come as a plain dictionary";
     }
     const char *fault = NULL;
@@ -76,11 +64,11 @@ const char *sft_judge_attributes(sft_judging *j, sft_ref state) {
     const char *fault;
     /* The second of a pair would be set one by one, through methods of the class. */
     bool pair =
-        kind_of(j, state) == SFT_VALUE_TUPLE && sft_graph_value(j->graph, state)->count == 2;
-    if (pair && !is_none(j, at(j, state, 1))) {
+        sft_state_kind(j, state) == SFT_VALUE_TUPLE && sft_graph_value(j->graph, state)->count == 2;
+    if (pair && !sft_state_is_none(j, sft_state_at(j, state, 1))) {
         fault = "some of its attributes are set through methods of its class";
     } else {
-        fault = check_names(j, pair ? at(j, state, 0) : state);
+        fault = check_names(j, pair ? sft_state_at(j, state, 0) : state);
     }
     j->marks[state] |= fault == NULL ? SFT_MARK_PLAIN : SFT_MARK_ODD;
     return fault;
@@ -93,9 +81,9 @@ bool sft_judging_elements(const sft_judging *j, sft_ref sizes, uint64_t *element
     uint32_t count;
     if (sft_judging_made_by(j, sizes) == SFT_ROLE_TORCH_SIZE &&
         sft_judging_arguments(j, sizes, &arguments, &count) && count == 1) {
-        sizes = at(j, arguments, 0);
+        sizes = sft_state_at(j, arguments, 0);
     }
-    sft_value_kind kind = kind_of(j, sizes);
+    sft_value_kind kind = sft_state_kind(j, sizes);
     *elements = 1;
     if (kind != SFT_VALUE_TUPLE || sft_graph_value(j->graph, sizes)->count > 64) {
         return false;
@@ -121,20 +109,21 @@ bool sft_judging_elements(const sft_judging *j, sft_ref sizes, uint64_t *element
  */
 static const char *check_tensor(const sft_judging *j, sft_ref state) {
     uint32_t count =
-        kind_of(j, state) == SFT_VALUE_TUPLE ? sft_graph_value(j->graph, state)->count : 0;
+        sft_state_kind(j, state) == SFT_VALUE_TUPLE ? sft_graph_value(j->graph, state)->count : 0;
     switch (count) {
     case 3:
     case 5:
-        if (count == 5 && !sft_judging_is_tensor(j, at(j, state, 0))) {
+        if (count == 5 && !sft_judging_is_tensor(j, sft_state_at(j, state, 0))) {
             return "a tensor's data is no tensor";
         }
-        return sft_judging_no_hooks(j, at(j, state, 2))
+        return sft_judging_no_hooks(j, sft_state_at(j, state, 2))
                    ? NULL
                    : "a tensor brings functions along that training would call";
     case 4: {
-        const sft_ref view[] = {at(j, state, 1), at(j, state, 2), at(j, state, 3)};
-        return sft_judging_is_storage(j, at(j, state, 0))
-                   ? sft_judge_extent(j, at(j, state, 0), view)
+        const sft_ref view[] = {sft_state_at(j, state, 1), sft_state_at(j, state, 2),
+                                sft_state_at(j, state, 3)};
+        return sft_judging_is_storage(j, sft_state_at(j, state, 0))
+                   ? sft_judge_extent(j, sft_state_at(j, state, 0), view)
                    : "a tensor's storage is none";
     }
     default:

@@ -4,28 +4,18 @@
 #include "base/checked.h"
 #include "pickle/judge_state.h"
 
-static sft_value_kind kind_of(const sft_judging *j, sft_ref ref) {
-    return ref == SFT_NO_REF ? SFT_VALUE_NONE : sft_graph_kind(j->graph, ref);
-}
-
-static sft_ref at(const sft_judging *j, sft_ref tuple, uint32_t index) {
-    return sft_graph_at(j->graph, tuple, index);
-}
-
-static bool is_none(const sft_judging *j, sft_ref ref) {
-    return ref != SFT_NO_REF && kind_of(j, ref) == SFT_VALUE_NONE;
-}
-
 static bool is_number(const sft_judging *j, sft_ref ref, int64_t number) {
-    return kind_of(j, ref) == SFT_VALUE_INT && sft_graph_value(j->graph, ref)->integer == number;
+    return sft_state_kind(j, ref) == SFT_VALUE_INT &&
+           sft_graph_value(j->graph, ref)->integer == number;
 }
 
 static uint32_t tuple_count(const sft_judging *j, sft_ref ref) {
-    return kind_of(j, ref) == SFT_VALUE_TUPLE ? sft_graph_value(j->graph, ref)->count : 0;
+    return sft_state_kind(j, ref) == SFT_VALUE_TUPLE ? sft_graph_value(j->graph, ref)->count : 0;
 }
 
 static const sft_long_text *text_of(const sft_judging *j, sft_ref ref) {
-    bool is_text = kind_of(j, ref) == SFT_VALUE_STR || kind_of(j, ref) == SFT_VALUE_OLD_STR;
+    bool is_text =
+        sft_state_kind(j, ref) == SFT_VALUE_STR || sft_state_kind(j, ref) == SFT_VALUE_OLD_STR;
     const sft_long_text *text = is_text ? sft_graph_text(j->graph, ref) : NULL;
     return text != NULL && text->text.bytes != NULL ? text : NULL;
 }
@@ -79,9 +69,9 @@ static bool element_of(const sft_judging *j, sft_ref dtype, element *e) {
     if (!sft_judging_arguments(j, dtype, &arguments, &count) || count == 0) {
         return false;
     }
-    sft_ref what = at(j, arguments, 0);
+    sft_ref what = sft_state_at(j, arguments, 0);
     const sft_policy_entry *entry;
-    if (kind_of(j, what) == SFT_VALUE_GLOBAL) {
+    if (sft_state_kind(j, what) == SFT_VALUE_GLOBAL) {
         /* Of the classes of ml_dtypes one has two bytes. */
         bool known = sft_policy_role(j->graph, what, &entry) == SFT_ROLE_NUMPY_DTYPE_CLASS;
         *e = (element){'\0', known && entry->dtype == SFT_BF16 ? 2 : 1};
@@ -100,13 +90,13 @@ const char *sft_judge_array(sft_judging *j, sft_ref object, sft_ref state) {
     uint32_t first = count == 5 ? 1 : 0;
     uint64_t elements;
     if ((count != 4 && count != 5) || sft_graph_object(j->graph, object)->state_count != 1 ||
-        kind_of(j, at(j, state, first)) != SFT_VALUE_TUPLE ||
-        !sft_judging_elements(j, at(j, state, first), &elements) ||
-        sft_judging_made_by(j, at(j, state, first + 1)) != SFT_ROLE_NUMPY_DTYPE) {
+        sft_state_kind(j, sft_state_at(j, state, first)) != SFT_VALUE_TUPLE ||
+        !sft_judging_elements(j, sft_state_at(j, state, first), &elements) ||
+        sft_judging_made_by(j, sft_state_at(j, state, first + 1)) != SFT_ROLE_NUMPY_DTYPE) {
         return odd;
     }
-    sft_ref content = at(j, state, first + 3);
-    if (kind_of(j, content) == SFT_VALUE_LIST) {
+    sft_ref content = sft_state_at(j, state, first + 3);
+    if (sft_state_kind(j, content) == SFT_VALUE_LIST) {
         /* NumPy takes as many as the shape says, without looking for the list's end. */
         return sft_graph_value(j->graph, content)->count == elements &&
                        was_whole(j, object, content)
@@ -134,9 +124,10 @@ static bool is_field(const sft_judging *j, sft_ref field, uint64_t item_size) {
     uint64_t offset;
     uint64_t end;
     element e;
-    return tuple_count(j, field) == 2 && sft_graph_size(j->graph, at(j, field, 1), &offset) &&
-           sft_judging_made_by(j, at(j, field, 0)) == SFT_ROLE_NUMPY_DTYPE &&
-           element_of(j, at(j, field, 0), &e) && e.letter != '\0' &&
+    return tuple_count(j, field) == 2 &&
+           sft_graph_size(j->graph, sft_state_at(j, field, 1), &offset) &&
+           sft_judging_made_by(j, sft_state_at(j, field, 0)) == SFT_ROLE_NUMPY_DTYPE &&
+           element_of(j, sft_state_at(j, field, 0), &e) && e.letter != '\0' &&
            strchr("?biufcSUmM", e.letter) != NULL && sft_add(offset, e.size, &end) &&
            end <= item_size;
 }
@@ -158,7 +149,7 @@ static bool is_new(const sft_judging *j, sft_ref names, uint32_t link, sft_ref n
 static const char *check_fields(sft_judging *j, sft_ref names, sft_ref fields, uint64_t item_size) {
     static const char odd[] = "the fields of a dtype are not as NumPy writes them";
     uint32_t count = tuple_count(j, names);
-    if (kind_of(j, fields) != SFT_VALUE_DICT || count == 0 || count > FIELDS ||
+    if (sft_state_kind(j, fields) != SFT_VALUE_DICT || count == 0 || count > FIELDS ||
         sft_graph_value(j->graph, fields)->count != 2 * count) {
         return odd;
     }
@@ -195,28 +186,29 @@ static bool is_item_size(const sft_judging *j, const element *e, sft_ref size, s
 
 /* (None or {}, (unit, number, of, event)): numbers that NumPy divides by. */
 static bool is_time_metadata(const sft_judging *j, sft_ref metadata) {
-    sft_ref unit = at(j, metadata, 1);
+    sft_ref unit = sft_state_at(j, metadata, 1);
     if (tuple_count(j, metadata) != 2 || tuple_count(j, unit) != 4) {
         return false;
     }
     for (uint32_t i = 1; i < 4; i++) {
         uint64_t number;
-        if (!sft_graph_size(j->graph, at(j, unit, i), &number) || number == 0 ||
+        if (!sft_graph_size(j->graph, sft_state_at(j, unit, i), &number) || number == 0 ||
             number > INT32_MAX) {
             return false;
         }
     }
-    return sft_judging_is_bytes(j, at(j, unit, 0)) || text_of(j, at(j, unit, 0)) != NULL;
+    return sft_judging_is_bytes(j, sft_state_at(j, unit, 0)) ||
+           text_of(j, sft_state_at(j, unit, 0)) != NULL;
 }
 
 /* Version 4 has metadata behind the rest, which only times have. */
 static bool is_version(const sft_judging *j, const element *e, sft_ref state) {
     if (tuple_count(j, state) == 8) {
-        return is_number(j, at(j, state, 0), 3);
+        return is_number(j, sft_state_at(j, state, 0), 3);
     }
     bool is_time = e->letter == 'M' || e->letter == 'm';
-    return tuple_count(j, state) == 9 && is_number(j, at(j, state, 0), 4) && is_time &&
-           is_time_metadata(j, at(j, state, 8));
+    return tuple_count(j, state) == 9 && is_number(j, sft_state_at(j, state, 0), 4) && is_time &&
+           is_time_metadata(j, sft_state_at(j, state, 8));
 }
 
 static bool is_byte_order(const sft_judging *j, sft_ref ref) {
@@ -242,25 +234,28 @@ const char *sft_judge_dtype(sft_judging *j, sft_ref dtype, sft_ref state) {
     element e;
     uint64_t flags;
     if (!element_of(j, dtype, &e) || !is_version(j, &e, state) ||
-        sft_graph_object(j->graph, dtype)->state_count != 1 || !is_byte_order(j, at(j, state, 1)) ||
-        !is_none(j, at(j, state, 2)) || !is_item_size(j, &e, at(j, state, 5), at(j, state, 6)) ||
-        !sft_graph_size(j->graph, at(j, state, 7), &flags)) {
+        sft_graph_object(j->graph, dtype)->state_count != 1 ||
+        !is_byte_order(j, sft_state_at(j, state, 1)) ||
+        !sft_state_is_none(j, sft_state_at(j, state, 2)) ||
+        !is_item_size(j, &e, sft_state_at(j, state, 5), sft_state_at(j, state, 6)) ||
+        !sft_graph_size(j->graph, sft_state_at(j, state, 7), &flags)) {
         return odd;
     }
     if (!has_flags(&e, flags)) {
         return "a dtype lies about whether its elements are pointers";
     }
-    sft_ref fields = at(j, state, 4);
-    if (is_none(j, fields)) {
-        return is_none(j, at(j, state, 3)) ? NULL : odd;
+    sft_ref fields = sft_state_at(j, state, 4);
+    if (sft_state_is_none(j, fields)) {
+        return sft_state_is_none(j, sft_state_at(j, state, 3)) ? NULL : odd;
     }
-    if (e.letter != 'V' || kind_of(j, fields) != SFT_VALUE_DICT || !was_whole(j, dtype, fields)) {
+    if (e.letter != 'V' || sft_state_kind(j, fields) != SFT_VALUE_DICT ||
+        !was_whole(j, dtype, fields)) {
         return odd;
     }
     if ((j->marks[state] & SFT_MARK_PLAIN) != 0) {
         return NULL;
     }
-    const char *fault = check_fields(j, at(j, state, 3), fields, e.size);
+    const char *fault = check_fields(j, sft_state_at(j, state, 3), fields, e.size);
     j->marks[state] |= fault == NULL ? SFT_MARK_PLAIN : 0;
     return fault;
 }
