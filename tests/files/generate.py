@@ -12,13 +12,13 @@ them and the sentence that explains them cannot drift apart.
 from __future__ import annotations
 
 import argparse
-import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 from corpus import fields, framing, large, layout, polyglot, sharded, syntax, text
 from corpus.build import Case
+from generated import Generated
 
 HERE = Path(__file__).resolve().parent
 FOLDERS = ("good", "bad", "sharded")
@@ -41,6 +41,8 @@ TITLES = {
     "sharded/good": "Models that must open",
     "sharded/bad": "Models that must be refused",
 }
+
+GENERATED = Generated(HERE, FOLDERS, frozenset({"expected.tsv", "README.md"}))
 
 
 def small_cases() -> list[Case]:
@@ -103,37 +105,6 @@ def contents(found: list[Case]) -> dict[str, bytes]:
     return files
 
 
-def committed() -> set[str]:
-    """The paths that stand in the folder now."""
-    paths = {"expected.tsv", "README.md"}
-    for folder in FOLDERS:
-        paths |= {
-            str(path.relative_to(HERE)) for path in (HERE / folder).rglob("*") if path.is_file()
-        }
-    return paths
-
-
-def check(files: dict[str, bytes]) -> int:
-    """Compares the folder with what would be written; returns an exit code."""
-    wrong = sorted(committed() ^ set(files))
-    for path, data in files.items():
-        target = HERE / path
-        if target.is_file() and target.read_bytes() != data:
-            wrong.append(path)
-    for path in wrong:
-        print(f"generate.py: {path} is not what the tables say; run generate.py", file=sys.stderr)
-    return 1 if wrong else 0
-
-
-def write(files: dict[str, bytes]) -> None:
-    """Replaces the folder's contents."""
-    for folder in FOLDERS:
-        shutil.rmtree(HERE / folder, ignore_errors=True)
-    for path, data in files.items():
-        (HERE / path).parent.mkdir(parents=True, exist_ok=True)
-        (HERE / path).write_bytes(data)
-
-
 def write_large(folder: Path) -> None:
     """Writes the large cases and their expected.tsv into a folder."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -156,8 +127,8 @@ def main() -> int:
         return 0
     files = contents(small_cases())
     if options.check:
-        return check(files)
-    write(files)
+        return GENERATED.check(files)
+    GENERATED.write(files)
     return 0
 
 

@@ -13,13 +13,13 @@ from __future__ import annotations
 import argparse
 import itertools
 import json
-import shutil
 import sys
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 
+from generated import Generated  # noqa: E402
 from pickles.recipes import (  # noqa: E402
     benign,
     containers,
@@ -67,6 +67,8 @@ TITLES = {
     "other": "Files of other kinds",
 }
 
+GENERATED = Generated(HERE, TITLES, frozenset({"expected.json", "README.md"}))
+
 
 def all_cases() -> list[Case]:
     """Every case, sorted by path."""
@@ -112,35 +114,6 @@ def contents() -> dict[str, bytes]:
     return files
 
 
-def committed() -> set[str]:
-    """The paths that stand in the folder now."""
-    found = {"expected.json", "README.md"}
-    for folder in TITLES:
-        found |= {str(p.relative_to(HERE)) for p in (HERE / folder).rglob("*") if p.is_file()}
-    return found
-
-
-def check(files: dict[str, bytes]) -> int:
-    """Compares the folder with what would be written; returns an exit code."""
-    wrong = sorted(committed() ^ set(files))
-    for path, data in files.items():
-        target = HERE / path
-        if target.is_file() and target.read_bytes() != data:
-            wrong.append(path)
-    for path in wrong:
-        print(f"generate.py: {path} is not what the tables say; run generate.py", file=sys.stderr)
-    return 1 if wrong else 0
-
-
-def write(files: dict[str, bytes]) -> None:
-    """Replaces the folder's contents."""
-    for folder in TITLES:
-        shutil.rmtree(HERE / folder, ignore_errors=True)
-    for path, data in files.items():
-        (HERE / path).parent.mkdir(parents=True, exist_ok=True)
-        (HERE / path).write_bytes(data)
-
-
 def main() -> int:
     """Does what the command line says."""
     parser = argparse.ArgumentParser(description="Writes the corpus of pickles and checkpoints.")
@@ -148,8 +121,8 @@ def main() -> int:
     options = parser.parse_args()
     files = contents()
     if options.check:
-        return check(files)
-    write(files)
+        return GENERATED.check(files)
+    GENERATED.write(files)
     return 0
 
 

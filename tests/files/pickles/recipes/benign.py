@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from pickles.recipes import torch
 from pickles.recipes.archive import Member, zipped
-from pickles.recipes.case import CLEAN, Case, Tensor
+from pickles.recipes.case import Case, harmless
 from pickles.recipes.ops import (
     BINPERSID,
     build,
@@ -20,70 +20,49 @@ from pickles.recipes.ops import (
     tuple_of,
 )
 
-FOUR: Tensor = ("F32", (4,), torch.FOUR)
-WEIGHT = {"weight": FOUR}
-
-
-def _case(
-    path: str,
-    sentence: str,
-    content: bytes,
-    tensors: dict[str, Tensor] | None = None,
-    format: str | None = None,  # noqa: A002
-    converts: tuple[int, ...] = (0,),
-) -> Case:
-    found = {} if tensors is None and converts == (0,) else tensors
-    return Case(
-        f"benign/{path}",
-        sentence,
-        content,
-        (CLEAN,),
-        converts=converts,
-        format=format,
-        tensors=found,
-    )
-
 
 def _zip() -> Iterator[Case]:
     state = {"weight": torch.vector()}
     four = {"0": torch.FOUR}
-    yield _case("plain.pt", "A dict with one tensor.", torch.torch_zip(state), WEIGHT, "torch_zip")
-    yield _case(
+    yield harmless(
+        "plain.pt", "A dict with one tensor.", torch.torch_zip(state), torch.WEIGHT, "torch_zip"
+    )
+    yield harmless(
         "module-state.pt",
         "An OrderedDict with the attribute that modules leave there.",
         torch.torch_zip(torch.module_state(state)),
-        WEIGHT,
+        torch.WEIGHT,
     )
-    yield _case(
+    yield harmless(
         "framed.pt",
         "The pickle is of protocol 4, in a frame.",
         zipped(
             replace(torch.members(state, four)[0], data=framed(state)),
             *torch.members(state, four)[1:],
         ),
-        WEIGHT,
+        torch.WEIGHT,
     )
-    yield _case(
+    yield harmless(
         "parameter.pt",
         "A Parameter.",
         torch.torch_zip({"weight": torch.parameter(torch.vector())}),
-        WEIGHT,
+        torch.WEIGHT,
     )
-    yield _case(
+    yield harmless(
         "no-byteorder.pt",
         "Without the member `byteorder`: little-endian.",
         zipped(*torch.members(state, four, byteorder=None)),
-        WEIGHT,
+        torch.WEIGHT,
     )
     swapped = struct.pack(">4f", 1.0, 2.0, 3.0, 4.0)
-    yield _case(
+    yield harmless(
         "big-endian.pt",
         "A big-endian storage.",
         zipped(*torch.members(state, {"0": swapped}, byteorder="big")),
-        WEIGHT,
+        torch.WEIGHT,
     )
     complexes = struct.pack(">4f", 1.0, 2.0, 3.0, 4.0)
-    yield _case(
+    yield harmless(
         "big-endian-complex.pt",
         "Big-endian complex numbers, whose two parts are swapped each for itself.",
         zipped(
@@ -100,38 +79,40 @@ def _zip() -> Iterator[Case]:
         ("conjugate-false", {"conj": False}, "with that flag said to be False: PyTorch sets it"),
     ):
         held = torch.storage(2, kind="ComplexFloatStorage")
-        yield _case(
+        yield harmless(
             f"{label}.pt",
             f"Complex numbers {sentence}.",
             torch.torch_zip({"weight": torch.tensor(held, (2,), (1,), 0, flags)}),
             {"weight": ("C64", (2,), struct.pack("<4f", 1, -2, 3, -4))},
         )
-    yield _case(
+    yield harmless(
         "other-root.pt",
         "The root is called otherwise.",
         zipped(*torch.members(state, four, root="my_model")),
-        WEIGHT,
+        torch.WEIGHT,
     )
     described = [
         replace(each, descriptor=True, flags=0x0800) for each in torch.members(state, four)
     ]
-    yield _case(
+    yield harmless(
         "descriptors.pt",
         "Flags 0x0808 and data descriptors, as torch writes them.",
         zipped(*described),
-        WEIGHT,
+        torch.WEIGHT,
     )
     unchecked = [replace(each, crc=0) for each in torch.members(state, four)]
-    yield _case("no-checksums.pt", "Checksums of zero: a warning.", zipped(*unchecked), WEIGHT)
+    yield harmless(
+        "no-checksums.pt", "Checksums of zero: a warning.", zipped(*unchecked), torch.WEIGHT
+    )
     deflated = [replace(each, method=8, aligned=False) for each in torch.members(state, four)]
-    yield _case("deflated.pt", "Every member is deflated.", zipped(*deflated), WEIGHT)
+    yield harmless("deflated.pt", "Every member is deflated.", zipped(*deflated), torch.WEIGHT)
     fast = [
         replace(each, method=8, aligned=False, flags=0x0006) for each in torch.members(state, four)
     ]
-    yield _case(
-        "deflate-flags.pt", "Flags that tell how well it was deflated.", zipped(*fast), WEIGHT
+    yield harmless(
+        "deflate-flags.pt", "Flags that tell how well it was deflated.", zipped(*fast), torch.WEIGHT
     )
-    yield _case(
+    yield harmless(
         "upper-case.pt",
         "The names are in capitals, which torch finds too.",
         zipped(
@@ -139,9 +120,9 @@ def _zip() -> Iterator[Case]:
             Member("archive/DATA/0", torch.FOUR),
             Member("archive/version", b"3\n"),
         ),
-        WEIGHT,
+        torch.WEIGHT,
     )
-    yield _case(
+    yield harmless(
         "storage-looks-like-opcodes.pt",
         "A storage whose bytes begin as a pickle and break: data.",
         torch.torch_zip(
@@ -150,7 +131,7 @@ def _zip() -> Iterator[Case]:
         ),
         {"weight": ("U8", (4,), b"cos\n")},
     )
-    yield _case(
+    yield harmless(
         "storage-zip-signature.pt",
         "A storage that holds the signature of an end record.",
         torch.torch_zip(
@@ -165,31 +146,31 @@ def _views() -> Iterator[Case]:
     six = {"0": torch.SIX}
     whole = ("F32", (2, 3), torch.SIX)
     turned = ("F32", (3, 2), struct.pack("<6f", 0, 3, 1, 4, 2, 5))
-    yield _case(
+    yield harmless(
         "transposed.pt",
         "A transposed matrix.",
         torch.torch_zip({"weight": torch.tensor(torch.storage(6), (3, 2), (1, 3))}, six),
         {"weight": turned},
     )
-    yield _case(
+    yield harmless(
         "slice.pt",
         "Every second element from the second on.",
         torch.torch_zip({"weight": torch.tensor(torch.storage(6), (3,), (2,), 1)}, six),
         {"weight": ("F32", (3,), struct.pack("<3f", 1, 3, 5))},
     )
-    yield _case(
+    yield harmless(
         "expanded.pt",
         "A row that is repeated by stride 0.",
         torch.torch_zip({"weight": torch.tensor(torch.storage(6), (2, 6), (0, 1))}, six),
         {"weight": ("F32", (2, 6), torch.SIX * 2)},
     )
-    yield _case(
+    yield harmless(
         "size-one-stride.pt",
         "A dimension of size 1 with a stride that leads nowhere.",
         torch.torch_zip({"weight": torch.tensor(torch.storage(6), (1, 6), (1 << 50, 1))}, six),
         {"weight": ("F32", (1, 6), torch.SIX)},
     )
-    yield _case(
+    yield harmless(
         "empty-and-scalar.pt",
         "A tensor without elements, and one without dimensions.",
         torch.torch_zip(
@@ -201,7 +182,7 @@ def _views() -> Iterator[Case]:
         ),
         {"empty": ("F32", (0, 5), b""), "scalar": ("F32", (), struct.pack("<f", 5))},
     )
-    yield _case(
+    yield harmless(
         "tied.pt",
         "Two names for one tensor: the first in order stays.",
         torch.torch_zip(
@@ -213,7 +194,7 @@ def _views() -> Iterator[Case]:
         ),
         {"embedding": whole},
     )
-    yield _case(
+    yield harmless(
         "overlapping.pt",
         "Two tensors that overlap: each gets its bytes.",
         torch.torch_zip(
@@ -228,7 +209,7 @@ def _views() -> Iterator[Case]:
             "b": ("F32", (4,), torch.SIX[8:]),
         },
     )
-    yield _case(
+    yield harmless(
         "v3-untyped.pt",
         "A tensor of bfloat16 over an untyped storage, whose count is of bytes.",
         torch.torch_zip(
@@ -250,13 +231,13 @@ def _views() -> Iterator[Case]:
     )
     for module, location in (("torch.cuda", "cuda:0"), ("torch", "mps")):
         held = tuple_of("storage", name(module, "FloatStorage"), "0", location, 6)
-        yield _case(
+        yield harmless(
             f"device-{module}.pt",
             f"A tensor that lay on the device {location}.",
             torch.torch_zip({"weight": torch.tensor(held + BINPERSID, (2, 3), (3, 1))}, six),
             {"weight": whole},
         )
-    yield _case(
+    yield harmless(
         "rebuild-v1.pt",
         "The oldest way to rebuild a tensor.",
         torch.torch_zip(
@@ -278,7 +259,7 @@ def _views() -> Iterator[Case]:
         ("ComplexFloatStorage", "C64", 8),
     ):
         data = bytes(number % 2 for number in range(3 * width))
-        yield _case(
+        yield harmless(
             f"dtype-{dtype}.pt",
             f"A tensor of {dtype}.",
             torch.torch_zip(
@@ -290,21 +271,21 @@ def _views() -> Iterator[Case]:
 
 def _structure() -> Iterator[Case]:
     four = torch.vector()
-    yield _case(
+    yield harmless(
         "wrapper.ckpt",
         "A wrapper that holds all tensors is taken away; what is no tensor is dropped.",
         torch.torch_zip({"state_dict": {"weight": four}, "epoch": 3, "global_step": 100}),
-        WEIGHT,
+        torch.WEIGHT,
     )
-    yield _case(
+    yield harmless(
         "wrapper-not-alone.ckpt",
         "Tensors beside the wrapper: it stays.",
         torch.torch_zip(
             {"state_dict": {"weight": four}, "mean": torch.tensor(torch.storage(4), (2,), (1,))}
         ),
-        {"state_dict.weight": FOUR, "mean": ("F32", (2,), torch.FOUR[:8])},
+        {"state_dict.weight": torch.VECTOR, "mean": ("F32", (2,), torch.FOUR[:8])},
     )
-    yield _case(
+    yield harmless(
         "nested.pt",
         "Dicts, lists and integers as keys are joined with dots.",
         torch.torch_zip(
@@ -319,7 +300,7 @@ def _structure() -> Iterator[Case]:
             "7": ("F32", (3,), torch.FOUR[:12]),
         },
     )
-    yield _case(
+    yield harmless(
         "lightning.ckpt",
         "A training checkpoint: hyper-parameters in a Namespace, callbacks, loops.",
         torch.torch_zip(
@@ -332,9 +313,9 @@ def _structure() -> Iterator[Case]:
                 "hyper_parameters": build(new(name("argparse", "Namespace")), {"lr": 0.1}),
             }
         ),
-        WEIGHT,
+        torch.WEIGHT,
     )
-    yield _case(
+    yield harmless(
         "records.pt",
         "Records without effect: a path, a date, a set, a complex number, a slice.",
         torch.torch_zip(
@@ -353,9 +334,9 @@ def _structure() -> Iterator[Case]:
                 "default": call(name("collections", "defaultdict"), name("builtins", "list")),
             }
         ),
-        WEIGHT,
+        torch.WEIGHT,
     )
-    yield _case(
+    yield harmless(
         "words.pt",
         "Texts that read like an attack are texts.",
         torch.torch_zip(
@@ -364,9 +345,9 @@ def _structure() -> Iterator[Case]:
                 "note": ["os", "system", "builtins.eval", "cos\nsystem\n(S'true'\ntR."],
             }
         ),
-        WEIGHT,
+        torch.WEIGHT,
     )
-    yield _case(
+    yield harmless(
         "no-tensors.pt",
         "A checkpoint without tensors becomes an empty file.",
         torch.torch_zip({"epoch": 3}, {}),

@@ -79,3 +79,31 @@ def hostile(
         mentions=mentions,
         format=format,
     )
+
+
+def stream(
+    label: str, sentence: str, content: bytes, *verdicts: str, **more: tuple[str, ...]
+) -> Case:
+    """The same for a bare pickle of streams/."""
+    return hostile(f"streams/{label}.pkl", sentence, content, *verdicts, **more)  # type: ignore[arg-type]
+
+
+def harmless(
+    path: str,
+    sentence: str,
+    content: bytes,
+    tensors: dict[str, Tensor] | None = None,
+    format: str | None = None,  # noqa: A002
+    converts: tuple[int, ...] = (0,),
+) -> Case:
+    """A clean file of benign/. One that converts holds the tensors given, and no others."""
+    found = {} if tensors is None and converts == (0,) else tensors
+    return Case(
+        f"benign/{path}",
+        sentence,
+        content,
+        (CLEAN,),
+        converts=converts,
+        format=format,
+        tensors=found,
+    )

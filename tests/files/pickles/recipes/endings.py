@@ -6,7 +6,7 @@ import struct
 from collections.abc import Iterator
 
 from pickles.recipes import torch
-from pickles.recipes.case import DANGEROUS, MALFORMED, UNKNOWN, Case, hostile
+from pickles.recipes.case import DANGEROUS, MALFORMED, UNKNOWN, Case, hostile, stream
 from pickles.recipes.ops import (
     EVAL,
     PAYLOAD,
@@ -27,27 +27,21 @@ from pickles.recipes.ops import (
 SYSTEM = ("os.system",)
 
 
-def _case(
-    label: str, sentence: str, content: bytes, *verdicts: str, **more: tuple[str, ...]
-) -> Case:
-    return hostile(f"streams/{label}.pkl", sentence, content, *verdicts, **more)  # type: ignore[arg-type]
-
-
 def _ends() -> Iterator[Case]:
     """What comes behind a payload, and behind the first pickle."""
-    yield _case(
+    yield stream(
         "second-pickle",
         "The second pickle of the file has the payload.",
         pickle({"a": 1}) + pickle(PAYLOAD),
         mentions=SYSTEM,
     )
-    yield _case(
+    yield stream(
         "fourth-pickle",
         "The fourth pickle of the file has the payload.",
         pickle([1]) * 3 + pickle(PAYLOAD),
         mentions=SYSTEM,
     )
-    yield _case(
+    yield stream(
         "second-pickle-protocol-0",
         "The second pickle has the payload, and does not begin with PROTO.",
         pickle({"a": 1}) + b"cos\nsystem\n(S'true'\ntR.",
@@ -63,33 +57,33 @@ def _ends() -> Iterator[Case]:
         ("bad-frame", b"\x95" + b"\xff" * 8, "a FRAME beyond the end"),
         ("bad-proto", proto(99), "a PROTO that does not exist"),
     ):
-        yield _case(
+        yield stream(
             f"payload-then-{label}",
             f"The payload, then {what}: it has run when the reader fails.",
             proto(4) + PAYLOAD + tail,
             mentions=SYSTEM,
         )
-    yield _case(
+    yield stream(
         "protocol-0-no-stop",
         "A payload in protocol 0, without STOP.",
         b"cos\nsystem\n(S'true'\ntR",
         DANGEROUS,
         MALFORMED,
     )
-    yield _case(
+    yield stream(
         "leftover-stack",
         "The payload's result is left on the stack below the pickle's own.",
         pickle(Code(PAYLOAD + b"}")),
         mentions=SYSTEM,
     )
-    yield _case(
+    yield stream(
         "leftover-harmless",
         "Values are left on the stack: no pickler writes so.",
         pickle(Code(b"K\x01}")),
         UNKNOWN,
         codes=("STACK_LEFTOVER",),
     )
-    yield _case(
+    yield stream(
         "frame-straddled",
         "A text crosses the end of its frame, so readers disagree on what follows.",
         proto(4) + frame(text("harmless") + b"0}.", 6),
@@ -97,33 +91,33 @@ def _ends() -> Iterator[Case]:
         MALFORMED,
         codes=("FRAME_STRADDLED",),
     )
-    yield _case(
+    yield stream(
         "frame-payload-behind",
         "The payload lies behind the frame.",
         proto(4) + frame(b"}0") + PAYLOAD + STOP,
         mentions=SYSTEM,
     )
-    yield _case(
+    yield stream(
         "frame-in-frame",
         "A frame within a frame, with the payload.",
         proto(4) + frame(frame(PAYLOAD + STOP, 4)),
         mentions=SYSTEM,
     )
-    yield _case(
+    yield stream(
         "buffer",
         "NEXT_BUFFER asks the loader for a buffer.",
         proto(5) + b"\x97.",
         UNKNOWN,
         codes=("BUFFER",),
     )
-    yield _case(
+    yield stream(
         "persistent-id",
         "A plain pickle asks its loader for a persistent object.",
         pickle(Code(value(("anything", 1)) + b"Q")),
         UNKNOWN,
         codes=("PERSISTENT_ID",),
     )
-    yield _case(
+    yield stream(
         "persistent-id-text",
         "The same with PERSID, the text form.",
         b"Panything\n.",
@@ -143,56 +137,56 @@ def _literals() -> Iterator[Case]:
         ("float-underscore", b"F1_0.5\n"),
         ("bool-word", b"I01\n"),
     ):
-        yield _case(
+        yield stream(
             f"literal-{label}",
             f"The payload behind {literal[:-1].decode()!r}, at which a disassembler may give up.",
             literal + b"0cos\nsystem\n(S'true'\ntR.",
             DANGEROUS,
             *((MALFORMED,) if label in ("octal", "float-underscore") else ()),
         )
-    yield _case(
+    yield stream(
         "float-text",
         "The payload behind FLOAT, an opcode that a scanner's table did not have.",
         b"}F1.0\n0cos\nsystem\n(S'true'\ntR0.",
         mentions=SYSTEM,
     )
-    yield _case(
+    yield stream(
         "bytearray8",
         "The payload behind BYTEARRAY8, an opcode that a scanner's table did not have.",
         proto(5) + b"\x96" + struct.pack("<Q", 3) + b"abc0" + PAYLOAD + STOP,
         mentions=SYSTEM,
     )
-    yield _case(
+    yield stream(
         "string-unquoted",
         "STRING without quotes, which the unpickler refuses: the payload before it has run.",
         PAYLOAD + b"0Sabc\n.",
         mentions=SYSTEM,
     )
-    yield _case(
+    yield stream(
         "string-escapes",
         "The name is the text of a STRING with escapes.",
         proto(4) + b"S'\\x6fs'\nS'\\163ystem'\n" + STACK_GLOBAL + tuple_of("true") + b"R.",
         mentions=SYSTEM,
     )
-    yield _case(
+    yield stream(
         "invalid-utf8",
         "A text that is no UTF-8 follows the payload.",
         proto(2) + PAYLOAD + b"X\x02\0\0\0\xff\xfe.",
         mentions=SYSTEM,
     )
-    yield _case(
+    yield stream(
         "proto-missing",
         "Opcodes of protocol 4 without PROTO.",
         bytes(stack_name("os", "system")) + tuple_of("true") + b"R.",
         mentions=SYSTEM,
     )
-    yield _case(
+    yield stream(
         "proto-lie",
         "PROTO says 0, and opcodes of protocol 4 follow.",
         proto(0) + call(stack_name("os", "system"), "true") + STOP,
         mentions=SYSTEM,
     )
-    yield _case(
+    yield stream(
         "proto-twice",
         "A second PROTO before the payload.",
         proto(2) + proto(4) + PAYLOAD + STOP,
@@ -203,19 +197,19 @@ def _literals() -> Iterator[Case]:
 def _nested() -> Iterator[Case]:
     """Pickles inside pickles."""
     inner = pickle(PAYLOAD)
-    yield _case(
+    yield stream(
         "nested-loads",
         "A pickle in a text that is handed to `pickle.loads`.",
         pickle(call(name("pickle", "loads"), inner), 3),
         mentions=("pickle.loads", "os.system"),
     )
-    yield _case(
+    yield stream(
         "nested-load_from_bytes",
         "A legacy checkpoint with the payload, handed to `torch.storage._load_from_bytes`.",
         pickle(call(name("torch.storage", "_load_from_bytes"), torch.legacy(PAYLOAD, {})), 3),
         mentions=SYSTEM,
     )
-    yield _case(
+    yield stream(
         "nested-load_from_bytes-latin1",
         "The same where the bytes are a text that `_codecs.encode` makes bytes of.",
         pickle(
@@ -228,7 +222,7 @@ def _nested() -> Iterator[Case]:
         ),
         mentions=SYSTEM,
     )
-    yield _case(
+    yield stream(
         "nested-load_from_bytes-text",
         "`torch.storage._load_from_bytes` of what is no bytes.",
         pickle(
@@ -239,7 +233,7 @@ def _nested() -> Iterator[Case]:
         ),
         UNKNOWN,
     )
-    yield _case(
+    yield stream(
         "nested-deep",
         "Pickles inside pickles, deeper than four levels: a limit.",
         _levels(9),

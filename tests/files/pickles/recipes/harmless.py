@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from pickles.recipes import arrays, packing, torch
 from pickles.recipes.archive import Member, zipped
-from pickles.recipes.case import CLEAN, MALFORMED, Case, Tensor
+from pickles.recipes.case import MALFORMED, Case, Tensor, harmless
 from pickles.recipes.ops import (
     Code,
     build,
@@ -24,40 +24,17 @@ from pickles.recipes.ops import (
     value,
 )
 
-FOUR: Tensor = ("F32", (4,), torch.FOUR)
-WEIGHT = {"weight": FOUR}
-
-
-def _case(
-    path: str,
-    sentence: str,
-    content: bytes,
-    tensors: dict[str, Tensor] | None = None,
-    format: str | None = None,  # noqa: A002
-    converts: tuple[int, ...] = (0,),
-) -> Case:
-    found = {} if tensors is None and converts == (0,) else tensors
-    return Case(
-        f"benign/{path}",
-        sentence,
-        content,
-        (CLEAN,),
-        converts=converts,
-        format=format,
-        tensors=found,
-    )
-
 
 def _legacy() -> Iterator[Case]:
     one = {"1": torch.SIX}
-    yield _case(
+    yield harmless(
         "legacy.pth",
         "The container before 1.6.",
         torch.legacy({"weight": torch.tensor(torch.legacy_storage(6), (2, 3), (3, 1))}, one),
         {"weight": ("F32", (2, 3), torch.SIX)},
         "torch_legacy",
     )
-    yield _case(
+    yield harmless(
         "legacy-big-sys_info.pth",
         "Saved on a big-endian machine: storages in this container are little-endian even so.",
         torch.legacy(
@@ -65,10 +42,10 @@ def _legacy() -> Iterator[Case]:
             {"1": torch.FOUR},
             info={**torch.SYS_INFO, "little_endian": False},
         ),
-        WEIGHT,
+        torch.WEIGHT,
     )
     view = tuple_of("view", 2, 4)
-    yield _case(
+    yield harmless(
         "legacy-view.pth",
         "A storage that is a view of another.",
         torch.legacy(
@@ -80,7 +57,7 @@ def _legacy() -> Iterator[Case]:
         ),
         {"weight": ("F32", (6,), torch.SIX), "part": ("F32", (4,), torch.SIX[8:])},
     )
-    yield _case(
+    yield harmless(
         "legacy-two.pth",
         "Two storages.",
         torch.legacy(
@@ -90,9 +67,9 @@ def _legacy() -> Iterator[Case]:
             },
             {"10": torch.SIX, "11": torch.FOUR},
         ),
-        {"a": ("F32", (6,), torch.SIX), "b": FOUR},
+        {"a": ("F32", (6,), torch.SIX), "b": torch.VECTOR},
     )
-    yield _case(
+    yield harmless(
         "load_from_bytes.pkl",
         "A tensor that was pickled outside of torch.save: a checkpoint in a text.",
         pickle(
@@ -108,14 +85,14 @@ def _legacy() -> Iterator[Case]:
             },
             3,
         ),
-        WEIGHT,
+        torch.WEIGHT,
         "pickle",
     )
-    yield _case(
+    yield harmless(
         "oldest.tar",
         "The container of 0.1.",
         torch.tar({"weight": Code(text("7") + b"Q")}, {3: torch.FOUR}, [(7, 3, 4)]),
-        WEIGHT,
+        torch.WEIGHT,
         "torch_tar",
     )
 
@@ -124,53 +101,53 @@ def _numpy() -> Iterator[Case]:
     header = arrays.describe("<f4", (2, 3))
     six: Tensor = ("F32", (2, 3), torch.SIX)
     turned = struct.pack("<6f", 0, 3, 1, 4, 2, 5)
-    yield _case("array.npy", "One array.", arrays.npy(header, torch.SIX), {"array": six}, "npy")
-    yield _case(
+    yield harmless("array.npy", "One array.", arrays.npy(header, torch.SIX), {"array": six}, "npy")
+    yield harmless(
         "array-fortran.npy",
         "An array in Fortran's order.",
         arrays.npy(arrays.describe("<f4", (2, 3), True), turned),
         {"array-fortran": six},
     )
-    yield _case(
+    yield harmless(
         "array-big.npy",
         "A big-endian array.",
         arrays.npy(arrays.describe(">f4", (2, 3)), struct.pack(">6f", *range(6))),
         {"array-big": six},
     )
-    yield _case(
+    yield harmless(
         "array-v2.npy",
         "Version 2 of the header.",
         arrays.npy(header, torch.SIX, 2),
         {"array-v2": six},
     )
-    yield _case(
+    yield harmless(
         "arrays.npz",
         "An archive of arrays, one stored, one deflated.",
         zipped(
             Member("a.npy", arrays.npy(header, torch.SIX)),
             Member("b.npy", arrays.npy(arrays.describe("<f4", (4,)), torch.FOUR), method=8),
         ),
-        {"a": six, "b": FOUR},
+        {"a": six, "b": torch.VECTOR},
         "npz",
     )
     for protocol in (2, 3, 4):
         held: object = torch.SIX
         if protocol == 2:
             held = call(name("_codecs", "encode"), torch.SIX.decode("latin1"), "latin1")
-        yield _case(
+        yield harmless(
             f"numpy-protocol-{protocol}.pkl",
             f"A NumPy array in a pickle of protocol {protocol}.",
             pickle({"weight": arrays.array("f4", (2, 3), held)}, protocol),
             {"weight": six},
             "pickle",
         )
-    yield _case(
+    yield harmless(
         "numpy-protocol-5.pkl",
         "A NumPy array in a pickle of protocol 5, which writes it as a buffer.",
         pickle({"weight": arrays.from_buffer("f4", (2, 3), torch.SIX)}, 5),
         {"weight": six},
     )
-    yield _case(
+    yield harmless(
         "numpy-core.pkl",
         "The module's name before NumPy 2.",
         pickle(
@@ -178,7 +155,7 @@ def _numpy() -> Iterator[Case]:
         ),
         {"weight": six},
     )
-    yield _case(
+    yield harmless(
         "weights.pdparams",
         "A dict of arrays, as PaddlePaddle saves it.",
         pickle(
@@ -190,7 +167,7 @@ def _numpy() -> Iterator[Case]:
         ),
         {"linear.w_0": six},
     )
-    yield _case(
+    yield harmless(
         "array.joblib",
         "One array, its bytes behind the opcodes.",
         arrays.joblib("f4", (4,), torch.FOUR),
@@ -198,7 +175,7 @@ def _numpy() -> Iterator[Case]:
         "joblib",
         converts=(0, 3),
     )
-    yield _case(
+    yield harmless(
         "array-gzip.joblib",
         "The same in gzip.",
         packing.gzip(arrays.joblib("f4", (4,), torch.FOUR)),
@@ -208,42 +185,42 @@ def _numpy() -> Iterator[Case]:
 
 def _plain() -> Iterator[Case]:
     data = {"a": [1, 2.5, None, True], "b": ("x", b"y")}
-    yield _case("dict-2.pkl", "A dict of plain values.", pickle(data), {}, "pickle")
-    yield _case("dict-4.pkl", "The same in a frame.", framed(data), {})
-    yield _case(
+    yield harmless("dict-2.pkl", "A dict of plain values.", pickle(data), {}, "pickle")
+    yield harmless("dict-4.pkl", "The same in a frame.", framed(data), {})
+    yield harmless(
         "two-frames.pkl",
         "Two frames, and a long text between them, as pickle writes it.",
         proto(4) + frame(b"}") + text("a" * 70_000) + frame(b"K\x01s."),
         {},
     )
-    yield _case(
+    yield harmless(
         "dict-0.pkl",
         "A dict of protocol 0.",
         b"(dp0\nVa\np1\nI1\nsVb\np2\n(lp3\nF2.5\naI01\naNas.",
         {},
         "pickle",
     )
-    yield _case(
+    yield harmless(
         "two-pickles.pkl",
         "Two pickles, one behind the other.",
         pickle(data) + pickle(data),
         converts=(0, 3),
     )
-    yield _case(
+    yield harmless(
         "stack_global-memo.pkl",
         "STACK_GLOBAL with operands out of the memo, and an allowed name.",
         proto(4) + b"\x8c\x0bcollections\x94\x8c\x0bOrderedDict\x9400h\0h\x01\x93)R.",
         {},
     )
-    yield _case(
+    yield harmless(
         "namespace.pkl",
         "An argparse.Namespace.",
         pickle(build(new(stack_name("argparse", "Namespace")), {"lr": 0.1}), 4),
         {},
     )
-    yield _case("gzip.pkl.gz", "A pickle in gzip.", packing.gzip(pickle(data)), converts=(0, 3))
+    yield harmless("gzip.pkl.gz", "A pickle in gzip.", packing.gzip(pickle(data)), converts=(0, 3))
     long_text = value("os.system" * 3000)
-    yield _case("long-text.pkl", "A text of 27,000 letters.", pickle(long_text), {})
+    yield harmless("long-text.pkl", "A text of 27,000 letters.", pickle(long_text), {})
 
 
 def _others() -> Iterator[Case]:

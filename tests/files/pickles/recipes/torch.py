@@ -6,6 +6,7 @@ import struct
 from collections.abc import Mapping
 
 from pickles.recipes.archive import Member, tarred, zipped
+from pickles.recipes.case import Tensor
 from pickles.recipes.ops import BINPERSID, Code, build, call, name, pickle, tuple_of, value
 
 MAGIC = 0x1950A86A20F9469CFC6C
@@ -20,6 +21,8 @@ SYS_INFO = {
 HOOKS = call(name("collections", "OrderedDict"))
 
 FOUR = struct.pack("<4f", 1.0, 2.0, 3.0, 4.0)
+VECTOR: Tensor = ("F32", (4,), FOUR)
+WEIGHT = {"weight": VECTOR}
 SIX = struct.pack("<6f", *range(6))
 
 
