@@ -19,8 +19,9 @@ for program in "$build"/fuzz/fuzz_*; do
   merged=$(mktemp -d)
   # A smallest set that covers the same, and no input beyond 4 KiB: the corpora stay small.
   "$program" -set_cover_merge=1 -use_counters=0 -max_len=4096 "$merged" "${sources[@]}" 2>"$build/merge-$name.log"
-  rm -rf "fuzz/corpus/$name"
+  # libFuzzer names inputs by their hash. What has another name may be read by a test, and stays.
   mkdir -p "fuzz/corpus/$name"
+  find "fuzz/corpus/$name" -type f -regextype posix-extended -regex '.*/[0-9a-f]{40}' -delete
   find "$merged" -type f -exec cp -t "fuzz/corpus/$name" {} +
   rm -rf "$merged"
   echo "$name: $(find "fuzz/corpus/$name" -type f | wc -l) inputs"
