@@ -52,13 +52,16 @@ static int read_options(const struct args *args, sft_convert_options *options) {
     return EXIT_FINE;
 }
 
+static void tell_exists(const char *path) {
+    message_line(path, sft_status_name(SFT_ALREADY_EXISTS), "the file exists: -f replaces it");
+}
+
 /* Nobody should wait for a conversion whose report then finds its place taken. */
 static int check_report(const struct args *args) {
     const char *path = args->values[OPTION_REPORT];
     struct stat about;
     if (path != NULL && !args->seen[OPTION_FORCE] && lstat(path, &about) == 0) {
-        message_line(path, sft_status_name(SFT_ALREADY_EXISTS),
-                     "the file exists and is not to be replaced");
+        tell_exists(path);
         return EXIT_TROUBLE;
     }
     return EXIT_FINE;
@@ -108,6 +111,15 @@ static int tell(const struct args *args, const struct report *report) {
     return code;
 }
 
+/* The library does not know how this command is told to replace a file. */
+static void tell_error(const sft_error *error) {
+    if (error->status == SFT_ALREADY_EXISTS) {
+        tell_exists(error->file);
+    } else {
+        message_error(error);
+    }
+}
+
 static int convert(const struct args *args, sft_convert_options options) {
     const char *source = args->operands[0];
     sft_conversion *conversion = NULL;
@@ -127,7 +139,7 @@ static int convert(const struct args *args, sft_convert_options options) {
     int code = exit_for(status);
     if (status != SFT_OK) {
         input_error_file(&error, source);
-        message_error(&error);
+        tell_error(&error);
     } else {
         const struct report report = {source, conversion, options.dry_run};
         code = tell(args, &report);
