@@ -145,8 +145,9 @@ static sft_status find_place(const sft_target_request *request, place *p, sft_ar
         return p->stem != NULL ? SFT_OK : no_memory(error);
     }
     if (exists || length == 0) {
-        return sft_fail(error, SFT_NOT_A_FILE, SFT_NO_BYTE,
-                        "the result may be several files: the target must be a folder");
+        sft_fail(error, SFT_NOT_A_FILE, SFT_NO_BYTE,
+                 "the result may be several files: the target must be a folder");
+        return SFT_NOT_A_FILE;
     }
     return in_folder(p, given, exists, arena, target, error);
 }

@@ -349,7 +349,7 @@ sft_status sft_walk_run(sft_walk *walk, sft_error *error) {
     walk->format = SFT_FORMAT_UNRECOGNIZED;
     walk->unpack = unpack_limit(walk, item.region.size);
     walk->checksums = walk->unpack / CHECKSUMS_SHARE;
-    sft_error own;
+    sft_error own = {.status = SFT_OK};
     error = error != NULL ? error : &own;
     sft_status status = sft_walk_item(walk, &item, error);
     if (status == SFT_OK) {

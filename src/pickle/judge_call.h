@@ -29,7 +29,7 @@ const char *sft_check_container(const sft_call *c); /* nothing, or what it is fi
 /* What a call may cost: bytes, elements of a size, what is gone through element by element. */
 const char *sft_arg_grant(const sft_call *c, uint64_t bytes);
 const char *sft_arg_grant_elements(const sft_call *c, uint64_t count, uint64_t size);
-const char *sft_arg_grant_number(const sft_call *c, sft_ref number, uint64_t size);
+const char *sft_arg_grant_number(const sft_call *c, sft_ref ref, uint64_t size);
 const char *sft_arg_grant_iterable(const sft_call *c, sft_ref ref);
 
 /* SFT_NO_REF where there are not as many. */

@@ -91,6 +91,6 @@ bool sft_is_latin1(const sft_graph *graph, sft_ref encoding);
 bool sft_judge_handed(sft_judging *j, sft_ref object, uint64_t at);
 
 /* Reports the text that is loaded. */
-void sft_judge_loaded(sft_judging *j, sft_ref text, uint64_t at);
+void sft_judge_loaded(sft_judging *j, sft_ref ref, uint64_t at);
 
 #endif

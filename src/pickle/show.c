@@ -1,5 +1,6 @@
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/escape.h"
@@ -126,19 +127,20 @@ static void add_name(show *s, sft_ref ref) {
 
 /* ---- numbers ---- */
 
-static void add_number(show *s, const char *format, int64_t number) {
+static void add_number(show *s, const char *before, int64_t number, const char *after) {
     char text[32];
-    snprintf(text, sizeof text, format, number);
+    snprintf(text, sizeof text, "%" PRId64, number);
+    sft_line_add(&s->line, before);
     sft_line_add(&s->line, text);
+    sft_line_add(&s->line, after);
 }
 
 /* The shortest text that reads as the same number, with a point as Python has it. */
 static void add_real(show *s, double real) {
     char text[40];
     for (int digits = 1; digits <= 17; digits++) {
-        double back;
         snprintf(text, sizeof text, "%.*g", digits, real);
-        if (sscanf(text, "%lf", &back) == 1 && back == real) {
+        if (strtod(text, NULL) == real) {
             break;
         }
     }
@@ -241,7 +243,7 @@ static void add_value(show *s, sft_ref ref) {
         sft_line_add(&s->line, value->integer != 0 ? "True" : "False");
         break;
     case SFT_VALUE_INT:
-        add_number(s, "%" PRId64, value->integer);
+        add_number(s, "", value->integer, "");
         break;
     case SFT_VALUE_BIG_INT:
         add_big_int(s, ref);
@@ -282,10 +284,10 @@ static void add_value(show *s, sft_ref ref) {
         open_row(s, value->items.first, false, "persistent_load(", ")");
         break;
     case SFT_VALUE_EXTENSION:
-        add_number(s, "extension(%" PRId64 ")", value->integer);
+        add_number(s, "extension(", value->integer, ")");
         break;
     case SFT_VALUE_BUFFER:
-        add_number(s, "buffer(%" PRId64 ")", value->integer);
+        add_number(s, "buffer(", value->integer, ")");
         break;
     }
 }
