@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "base/checked.h"
+#include "base/copy.h"
 #include "checkpoint/tiling.h"
 
 /* Bytes that memory and cache exchange at once. */
@@ -30,19 +31,7 @@ static void copy_line(const loop *line, uint64_t item, const uint8_t *from, uint
         return;
     }
     for (uint64_t i = 0; i < line->count; i++, from += line->from, to += line->to) {
-        switch (item) {
-        case 1:
-            *to = *from;
-            break;
-        case 2:
-            memcpy(to, from, 2);
-            break;
-        case 4:
-            memcpy(to, from, 4);
-            break;
-        default:
-            memcpy(to, from, 8);
-        }
+        sft_copy_item(to, from, item);
     }
 }
 

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/checked.h"
+#include "base/copy.h"
 #include "base/error.h"
 #include "base/memory.h"
 #include "io/source.h"
@@ -42,32 +43,12 @@ static void next_run(cursor *c) {
     c->done = true;
 }
 
-/* Small fixed sizes let the compiler use a plain load and store. */
-static void copy_run(uint8_t *to, const uint8_t *from, uint64_t run) {
-    switch (run) {
-    case 1:
-        *to = *from;
-        break;
-    case 2:
-        memcpy(to, from, 2);
-        break;
-    case 4:
-        memcpy(to, from, 4);
-        break;
-    case 8:
-        memcpy(to, from, 8);
-        break;
-    default:
-        memcpy(to, from, (size_t)run);
-    }
-}
-
 /* Copies the runs that end at or before `limit`; `from` is what the source holds at `base`. */
 static uint8_t *copy_runs(cursor *c, const uint8_t *from, uint64_t base, uint64_t limit,
                           uint8_t *to) {
     uint64_t run = c->what->run;
     while (!c->done && c->offset + run <= limit) {
-        copy_run(to, from + (c->offset - base), run);
+        sft_copy_item(to, from + (c->offset - base), run);
         to += run;
         next_run(c);
     }
