@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/options.h"
+#include "base/text.h"
 #include "base/utf8.h"
 #include "checkpoint/conversion.h"
 #include "checkpoint/parts.h"
@@ -97,11 +98,6 @@ static sft_status open_part(converter *c, const char *path, part *p) {
     return SFT_OK;
 }
 
-static const char *base_name(const char *path) {
-    const char *slash = strrchr(path, '/');
-    return slash != NULL ? slash + 1 : path;
-}
-
 static sft_status scan_part(converter *c, uint64_t number) {
     sft_scan_options options = c->options.scan;
     options.allocator = &c->allocator;
@@ -120,7 +116,7 @@ static sft_status find_tensors(converter *c, uint64_t number) {
     part *p = &c->opened[number];
     const sft_scan_limits *limits = &c->options.scan.limits;
     sft_find_options options = {.allocator = &c->allocator,
-                                .file_name = base_name(c->parts.paths[number]),
+                                .file_name = sft_base_name(c->parts.paths[number]),
                                 .memory = limits->memory,
                                 .entries = limits->entries,
                                 .nesting = limits->nesting};

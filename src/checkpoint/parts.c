@@ -7,6 +7,7 @@
 #include "base/memory.h"
 #include "base/names.h"
 #include "base/sort.h"
+#include "base/text.h"
 #include "io/os.h"
 #include "io/source.h"
 
@@ -26,12 +27,6 @@ static char *join(sft_arena *arena, const char *folder, const char *name) {
         memcpy(path + length + slash, name, name_length + 1);
     }
     return path;
-}
-
-static bool ends_with(const char *text, const char *end) {
-    size_t length = strlen(text);
-    size_t end_length = strlen(end);
-    return length >= end_length && strcmp(text + length - end_length, end) == 0;
 }
 
 /* ---- the index ---- */
@@ -129,7 +124,7 @@ typedef struct listing {
 } listing;
 
 static void take_index(listing *list, const char *name) {
-    bool pickled = ends_with(name, ".bin.index.json");
+    bool pickled = sft_ends_with(name, ".bin.index.json");
     bool standard = strcmp(name, standard_index) == 0;
     bool better = standard || (pickled && !list->pickled);
     if (better || (list->count == 0 && list->index == NULL)) {
@@ -145,8 +140,8 @@ static void take_index(listing *list, const char *name) {
 static bool note_name(void *context, const char *name) {
     listing *list = context;
     list->file = list->file || strcmp(name, standard_file) == 0;
-    if (name[0] != '.' && ends_with(name, ".index.json") &&
-        !ends_with(name, ".safetensors.index.json") && !list->standard) {
+    if (name[0] != '.' && sft_ends_with(name, ".index.json") &&
+        !sft_ends_with(name, ".safetensors.index.json") && !list->standard) {
         take_index(list, name);
     }
     return !list->no_memory;
@@ -200,9 +195,9 @@ sft_status sft_parts_find(sft_parts *parts, const char *path, const sft_allocato
     sft_arena_init(&parts->index.arena, allocator);
     sft_os_info info = {.size = 0};
     bool folder = sft_os_look_path(path, &info) == 0 && info.folder;
-    sft_status status = folder                           ? open_folder(parts, path, seed, error)
-                        : ends_with(path, ".index.json") ? open_index(parts, path, seed, error)
-                                                         : take_file(parts, path, error);
+    sft_status status = folder                               ? open_folder(parts, path, seed, error)
+                        : sft_ends_with(path, ".index.json") ? open_index(parts, path, seed, error)
+                                                             : take_file(parts, path, error);
     if (status != SFT_OK) {
         sft_error_file(error, parts->index_path != NULL ? parts->index_path : path);
     }

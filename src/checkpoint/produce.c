@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "base/text.h"
 #include "checkpoint/copy.h"
 #include "checkpoint/index_file.h"
 #include "checkpoint/verify.h"
@@ -50,11 +51,6 @@ static sft_mover mover_of(const producer *p, uint64_t file) {
                        p->first[file + 1] - p->first[file], p->product->paths};
 }
 
-static const char *base_name(const char *path) {
-    const char *slash = strrchr(path, '/');
-    return slash != NULL ? slash + 1 : path;
-}
-
 static sft_status begin_file(producer *p, uint64_t file) {
     const sft_plan *plan = p->product->plan;
     sft_write_options options = SFT_WRITE_OPTIONS;
@@ -78,7 +74,7 @@ static sft_status begin_file(producer *p, uint64_t file) {
                                     planned->tensor->rank, NULL, p->error);
     }
     if (p->product->files->folder != NULL) {
-        sft_writer_make_folder(p->writers[file], p->product->files->folder, base_name(path));
+        sft_writer_make_folder(p->writers[file], p->product->files->folder, sft_base_name(path));
     }
     return status == SFT_OK ? sft_writer_begin(p->writers[file], p->error) : status;
 }
@@ -86,7 +82,7 @@ static sft_status begin_file(producer *p, uint64_t file) {
 /* ---- ending ---- */
 
 static void split_path(const char *path, char *folder, size_t size, const char **name) {
-    *name = base_name(path);
+    *name = sft_base_name(path);
     size_t length = (size_t)(*name - path);
     length = length < size ? length : 0;
     memcpy(folder, path, length);

@@ -6,6 +6,7 @@
 
 #include "base/checked.h"
 #include "base/error.h"
+#include "base/text.h"
 #include "io/os.h"
 
 static const char ending[] = ".safetensors";
@@ -19,24 +20,9 @@ static const char *const checkpoint_endings[] = {".pt",     ".pth", ".bin", ".ck
 
 /* ---- texts ---- */
 
-static const char *last_part(const char *path) {
-    const char *slash = strrchr(path, '/');
-    return slash != NULL ? slash + 1 : path;
-}
-
 /* Without regard to the case of ASCII letters; `end` is in lower case, and not all of the text. */
 static bool ends_with(const char *text, size_t length, const char *end) {
-    size_t size = strlen(end);
-    if (length <= size) {
-        return false;
-    }
-    for (size_t i = 0; i < size; i++) {
-        char c = text[length - size + i];
-        if ((c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c) != end[i]) {
-            return false;
-        }
-    }
-    return true;
+    return length > strlen(end) && sft_ends_with_any_case(text, length, end);
 }
 
 static char *join(sft_arena *arena, const char *a, size_t a_length, const char *b, const char *c) {
@@ -52,7 +38,7 @@ static char *join(sft_arena *arena, const char *a, size_t a_length, const char *
 }
 
 const char *sft_target_stem(const char *path, sft_arena *arena) {
-    const char *name = last_part(path);
+    const char *name = sft_base_name(path);
     size_t length = strlen(name);
     for (size_t i = 0; i < sizeof checkpoint_endings / sizeof checkpoint_endings[0];) {
         if (ends_with(name, length, checkpoint_endings[i])) {
@@ -98,7 +84,7 @@ typedef struct place {
 
 static void in_folder_of(place *p, const char *path) {
     p->folder = path;
-    p->folder_length = (size_t)(last_part(path) - path);
+    p->folder_length = (size_t)(sft_base_name(path) - path);
 }
 
 static sft_status in_folder(place *p, const char *path, bool exists, sft_arena *arena,
@@ -138,7 +124,7 @@ static sft_status find_place(const sft_target_request *request, place *p, sft_ar
     }
     if (!several || ends_with(given, length, ending)) {
         size_t shorter = ends_with(given, length, ending) ? sizeof ending - 1 : 0;
-        const char *name = last_part(given);
+        const char *name = sft_base_name(given);
         p->stem = p->alone = join(arena, name, strlen(name) - shorter, "", "");
         p->verbatim = true;
         in_folder_of(p, given);

@@ -3,6 +3,7 @@
 
 #include "base/checked.h"
 #include "base/error.h"
+#include "base/text.h"
 #include "checkpoint/walk.h"
 #include "checkpoint/zip.h"
 #include "checkpoint/zip_sum.h"
@@ -23,33 +24,16 @@ typedef struct zip_frame {
 
 /* ---- names ---- */
 
-static char lower(char letter) {
-    return letter >= 'A' && letter <= 'Z' ? (char)(letter - 'A' + 'a') : letter;
-}
-
 /* torch looks names up without regard to case. */
-static bool ends_with(const char *name, size_t length, const char *end) {
-    size_t size = strlen(end);
-    if (length < size) {
-        return false;
-    }
-    for (size_t i = 0; i < size; i++) {
-        if (lower(name[length - size + i]) != end[i]) {
-            return false;
-        }
-    }
-    return true;
-}
-
 static bool begins_with(const char *name, size_t length, const char *start) {
     size_t size = strlen(start);
-    return length >= size && ends_with(name, size, start);
+    return length >= size && sft_ends_with_any_case(name, size, start);
 }
 
 sft_expect sft_walk_role(const char *name, size_t length) {
     static const char *const endings[] = {".pkl", ".pickle", ".joblib", ".debug_pkl"};
     for (size_t i = 0; i < sizeof endings / sizeof endings[0]; i++) {
-        if (ends_with(name, length, endings[i])) {
+        if (sft_ends_with_any_case(name, length, endings[i])) {
             return SFT_EXPECT_PICKLE;
         }
     }
@@ -134,7 +118,7 @@ static const sft_zip_entry *find_below(const sft_zip *zip, const char *folder) {
 /* The first member whose name ends so. */
 static const sft_zip_entry *find_ending(const sft_zip *zip, const char *end) {
     for (uint64_t i = 0; i < zip->count; i++) {
-        if (ends_with(zip->entries[i].name, zip->entries[i].name_length, end)) {
+        if (sft_ends_with_any_case(zip->entries[i].name, zip->entries[i].name_length, end)) {
             return &zip->entries[i];
         }
     }

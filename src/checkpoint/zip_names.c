@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/names.h"
+#include "base/text.h"
 #include "base/utf8.h"
 #include "checkpoint/zip_parts.h"
 #include "io/os.h"
@@ -17,10 +18,6 @@ typedef struct hasher {
     char bytes[128];
 } hasher;
 
-static char lower(char c) {
-    return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
-}
-
 static void hash_piece(hasher *of) {
     of->seed[0] ^= sft_siphash(of->seed, of->bytes, of->used);
     of->used = 0;
@@ -31,7 +28,7 @@ static void hash_add(hasher *of, const char *text, size_t length) {
         if (of->used == sizeof of->bytes) {
             hash_piece(of);
         }
-        of->bytes[of->used++] = of->fold ? lower(text[i]) : text[i];
+        of->bytes[of->used++] = of->fold ? sft_lower(text[i]) : text[i];
     }
 }
 
@@ -45,7 +42,7 @@ static bool same(const char *a, const char *b, size_t length, bool fold) {
         return length == 0 || memcmp(a, b, length) == 0;
     }
     for (size_t i = 0; i < length; i++) {
-        if (lower(a[i]) != lower(b[i])) {
+        if (sft_lower(a[i]) != sft_lower(b[i])) {
             return false;
         }
     }

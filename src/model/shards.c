@@ -6,6 +6,7 @@
 #include "base/memory.h"
 #include "base/options.h"
 #include "base/sort.h"
+#include "base/text.h"
 #include "io/os.h"
 #include "io/source.h"
 #include "model/opener.h"
@@ -35,12 +36,6 @@ static char *folder_of(sft_model *model, const char *path) {
         folder[length] = '\0';
     }
     return folder;
-}
-
-static bool ends_with(const char *text, const char *end) {
-    size_t length = strlen(text);
-    size_t end_length = strlen(end);
-    return length >= end_length && strcmp(text + length - end_length, end) == 0;
 }
 
 /* ---- shards ---- */
@@ -213,9 +208,9 @@ static bool note_name(void *context, const char *name) {
     if (name[0] == '.') {
         return true; /* hidden: litter of a save, or of another system ("._NAME") */
     }
-    if (ends_with(name, ".safetensors.index.json")) {
+    if (sft_ends_with(name, ".safetensors.index.json")) {
         note_index(list, name);
-    } else if (ends_with(name, ".safetensors")) {
+    } else if (sft_ends_with(name, ".safetensors")) {
         void *shards = (void *)list->shards;
         bool grown = sft_grow(&list->model->allocator, &shards, &list->shard_capacity,
                               list->shard_count, sizeof *list->shards);
@@ -335,9 +330,9 @@ sft_status sft_model_open(const char *path, const sft_model_options *options, sf
     if (status != SFT_OK) {
         return status;
     }
-    status = is_folder(path)                  ? open_folder(&o, path)
-             : ends_with(path, ".index.json") ? open_index(&o, path)
-                                              : open_single(&o, &path, 1);
+    status = is_folder(path)                      ? open_folder(&o, path)
+             : sft_ends_with(path, ".index.json") ? open_index(&o, path)
+                                                  : open_single(&o, &path, 1);
     return finish(&o, status, path, model);
 }
 
